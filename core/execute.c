@@ -1,0 +1,260 @@
+/*
+ * execute.c - enclave_manager_execute_tool: from the caller's parameters to the result.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "call.h"
+#include "clock.h"
+#include "id.h"
+#include "json.h"
+#include "manager.h"
+#include "result.h"
+#include "schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct enclave_execute_options no_options = ENCLAVE_EXECUTE_OPTIONS_INIT;
+
+enum { DEFAULT_TIMEOUT_MS = 30000 };
+
+/* Options of an older or newer caller, as far as we know them. */
+static void take_options(struct enclave_execute_options *to,
+                         const struct enclave_execute_options *from)
+{
+    *to = no_options;
+    if (from) {
+        memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
+        to->size = sizeof *to;
+    }
+}
+
+/* The first that is given: the parameter, the request, the tool's option, the sandbox's, 30 s. */
+static int64_t choose_timeout_ms(const struct plugin *plugin, json_object *params,
+                                 const struct enclave_execute_options *options,
+                                 const struct sandbox_tool *tool, const struct sandbox *sandbox)
+{
+    json_object *timeout = NULL, *properties = NULL;
+    if (json_object_object_get_ex(plugin->schema, "properties", &properties) &&
+        json_object_object_get_ex(properties, "timeout", NULL) &&
+        json_object_object_get_ex(params, "timeout", &timeout)) {
+        double seconds = json_object_get_double(timeout);
+        return seconds <= 0 ? 0 : seconds > 1e9 ? (int64_t)1e12 : (int64_t)(seconds * 1000 + 0.5);
+    }
+    if (options->timeout_ms >= 0) {
+        return options->timeout_ms;
+    }
+    if (tool->timeout_ms >= 0) {
+        return tool->timeout_ms;
+    }
+    return sandbox->timeout_ms >= 0 ? sandbox->timeout_ms : DEFAULT_TIMEOUT_MS;
+}
+
+/* What to say about an end when the program said nothing on stderr. */
+static const char *sentence_for(const struct enclave_call *call, char *text, size_t size)
+{
+    const struct enclave_outcome *o = &call->outcome;
+    switch (o->cause) {
+    case ENCLAVE_CAUSE_TIMEOUT:
+        (void)snprintf(text, size, "Command timed out after %g seconds",
+                       (double)call->run_timeout_ms / 1000);
+        break;
+    case ENCLAVE_CAUSE_CANCELLED:
+        (void)snprintf(text, size, "Command was cancelled");
+        break;
+    case ENCLAVE_CAUSE_OOM:
+        (void)snprintf(text, size, "Command was killed: the sandbox was out of memory");
+        break;
+    case ENCLAVE_CAUSE_SIGNALED:
+        (void)snprintf(text, size, "Command was ended by signal %d (%s)", (int)o->signal,
+                       sigabbrev_np(o->signal) ? sigabbrev_np(o->signal) : "unknown");
+        break;
+    case ENCLAVE_CAUSE_OUTPUT_LIMIT:
+        (void)snprintf(text, size, "Command wrote more than its output limit");
+        break;
+    case ENCLAVE_CAUSE_BACKEND_LOST:
+        (void)snprintf(text, size, "The sandbox went away: %s",
+                       call->reason[0] ? call->reason : "its end is not known");
+        break;
+    default:
+        if (o->exit_code <= 0) {
+            return NULL;
+        }
+        if (call->reason[0]) {
+            return call->reason; /* why it could not be started */
+        }
+        (void)snprintf(text, size, "Command failed with exit code %d", (int)o->exit_code);
+        break;
+    }
+    return text;
+}
+
+static int32_t make_result(struct enclave_call *call, const char *tool_name, int64_t started_utc,
+                           int64_t started_us, struct enclave_result **ret_result,
+                           struct enclave_error *err)
+{
+    char sentence[512];
+    if (call->outcome.cause == 0) { /* no command was run: the tool came to its own end */
+        call->outcome.cause = ENCLAVE_CAUSE_EXITED;
+        call->outcome.exit_code = -1;
+    }
+    struct result_facts facts = {
+        .tool_name = tool_name,
+        .execution_id = call->execution_id,
+        .output = &call->output,
+        .error = &call->error,
+        .tool_error = call->tool_error,
+        .sentence = sentence_for(call, sentence, sizeof sentence),
+        .outcome = call->outcome,
+        .metadata = call->metadata,
+        .started_at_us = started_utc,
+        .wall_us = clock_monotonic_us() - started_us,
+    };
+    return result_make(&facts, ret_result, err);
+}
+
+static void call_end(struct enclave_call *call)
+{
+    buffer_free(&call->output);
+    buffer_free(&call->error);
+    free(call->tool_error);
+    json_object_put(call->metadata);
+    (void)pthread_mutex_destroy(&call->lock);
+}
+
+static int32_t call_begin(struct enclave_call *call, struct sandbox *sandbox,
+                          const struct enclave_execute_options *options, int64_t timeout_ms,
+                          int64_t now_us, struct enclave_error *err)
+{
+    *call = (struct enclave_call){
+        .sandbox = sandbox,
+        .options = options,
+        .timeout_ms = timeout_ms,
+        .deadline_us = timeout_ms > 0 ? now_us + timeout_ms * 1000 : INT64_MAX,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+    };
+    if (options->execution_id) {
+        if (strlen(options->execution_id) >= sizeof call->execution_id) {
+            return enclave_error_set(err, ENCLAVE_EINVALID,
+                                     "the execution id is longer than %zu bytes",
+                                     sizeof call->execution_id - 1);
+        }
+        (void)snprintf(call->execution_id, sizeof call->execution_id, "%s", options->execution_id);
+    } else if (id_random(call->execution_id, 16) < 0) {
+        return enclave_error_set(err, ENCLAVE_EIO, "no random numbers for an execution id");
+    }
+    return 0;
+}
+
+/* A file operation that was cut short is an end of the execution, not a failure of the call. */
+static int32_t cut_short(struct enclave_call *call, int32_t code)
+{
+    if (code == ENCLAVE_ETIMEOUT) {
+        call->outcome.cause = ENCLAVE_CAUSE_TIMEOUT;
+        call->run_timeout_ms = call->timeout_ms;
+    } else if (code == ENCLAVE_ECANCELLED) {
+        call->outcome.cause = ENCLAVE_CAUSE_CANCELLED;
+    } else {
+        return code;
+    }
+    call->outcome.exit_code = -1;
+    free(call->tool_error);
+    call->tool_error = NULL;
+    return 0;
+}
+
+static int32_t run_tool(struct sandbox *sandbox, struct sandbox_tool *tool, json_object *params,
+                        const struct enclave_execute_options *options,
+                        struct enclave_result **ret_result, struct enclave_error *err)
+{
+    struct enclave_call call;
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    int64_t started_utc = clock_utc_us(), started_us = clock_monotonic_us();
+    int64_t timeout = choose_timeout_ms(tool->plugin, params, options, tool, sandbox);
+    char *text = json_text(params);
+
+    if (!text) {
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "execute tool: out of memory");
+    }
+    int32_t r = call_begin(&call, sandbox, options, timeout, started_us, &why);
+    if (r == 0) {
+        r = tool->plugin->loaded.ops.tool.execute(tool->tool, &call, text, &why);
+    }
+    if (r < 0) {
+        r = cut_short(&call, r);
+    }
+    if (r == 0) {
+        r = make_result(&call, tool->plugin->name, started_utc, started_us, ret_result, &why);
+    }
+    if (r < 0 && err) {
+        *err = why;
+    }
+    call_end(&call);
+    free(text);
+    return r;
+}
+
+static int32_t no_such_tool(const struct sandbox *sandbox, const char *name,
+                            struct enclave_error *err)
+{
+    char enabled[256] = "none";
+    size_t n = 0;
+    for (size_t i = 0; i < sandbox->tool_count && n < sizeof enabled; i++) {
+        n += (size_t)snprintf(enabled + n, sizeof enabled - n, "%s%s", i ? ", " : "",
+                              sandbox->tools[i].plugin->name);
+    }
+    return enclave_error_set(err, ENCLAVE_ENOTFOUND,
+                             "tool '%.80s' is not enabled in sandbox '%s'; enabled: %s", name,
+                             sandbox->id, enabled);
+}
+
+static int32_t execute_in(struct sandbox *sandbox, const char *name, const char *params_json,
+                          const struct enclave_execute_options *options,
+                          struct enclave_result **ret_result, struct enclave_error *err)
+{
+    struct sandbox_tool *tool = sandbox_find_tool(sandbox, name);
+    if (!tool) {
+        return no_such_tool(sandbox, name, err);
+    }
+    JSON_AUTO params = json_parse_object(params_json, "parameters", err);
+    int32_t r = params ? schema_check(tool->plugin->schema, params, err) : ENCLAVE_EINVALID;
+    if (r == 0) {
+        r = run_tool(sandbox, tool, params, options, ret_result, err);
+    }
+    return r < 0 ? enclave_error_prefix(err, r, "tool '%s': ", name) : 0;
+}
+
+static void count_executing(struct sandbox *sandbox, int change)
+{
+    pthread_mutex_lock(&sandbox->lock);
+    sandbox->executing += (unsigned)change;
+    pthread_mutex_unlock(&sandbox->lock);
+}
+
+int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char *id,
+                                     const char *tool, const char *params,
+                                     const struct enclave_execute_options *given,
+                                     struct enclave_result **ret_result, struct enclave_error *err)
+{
+    struct enclave_execute_options options;
+
+    if (!manager || !tool || !ret_result) {
+        return enclave_error_set(err, ENCLAVE_EINVALID,
+                                 "execute a tool: manager, tool or ret_result is NULL");
+    }
+    take_options(&options, given);
+    struct sandbox *sandbox = manager_find(manager, id, "execute a tool", err);
+    if (!sandbox) {
+        return ENCLAVE_ENOTFOUND;
+    }
+    int32_t r = sandbox_enter(sandbox, "execute a tool", manager_now_s(manager), err);
+    if (r == 0) {
+        count_executing(sandbox, 1);
+        r = execute_in(sandbox, tool, params, &options, ret_result, err);
+        count_executing(sandbox, -1);
+        sandbox_leave(sandbox);
+        atomic_fetch_add(&manager->executions, 1);
+    }
+    sandbox_unref(sandbox);
+    return r;
+}
