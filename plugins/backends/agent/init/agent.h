@@ -1,0 +1,152 @@
+/*
+ * agent.h - the state of the program: the stream, what CONFIG said, the executions. Every part
+ * works on this one object; there is one thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "frames.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#define AGENT_VERSION "0.1.0"
+
+#define EXEC_COUNT_MAX 1024
+#define RLIMIT_COUNT_MAX 32
+#define SCRIPT_NAME_MAX 255
+
+/* How the end of an execution's processes is found. */
+enum kill_mode { KILL_BY_GID = 1, KILL_BY_SUBREAPER = 2 };
+
+/* What a child tells about itself before it has become the payload's program (or instead of it).
+ * It lies in memory shared with the child, which costs no descriptor; a program that was exec'd no
+ * longer has it. */
+struct report {
+    int32_t code; /* 0: nothing to report; else the exit code or errno that EXIT carries */
+    int32_t main_pid;  /* these only with a subreaper, which fills them in */
+    int32_t main_done; /* the rest is there */
+    int32_t main_status;
+    uint64_t cpu_us;
+    uint64_t peak_memory;
+    char reason[224];
+};
+
+struct config {
+    bool privileged;
+    uid_t uid;
+    gid_t gid;
+    char *working_dir;
+    char *scratch_dir;
+    char **env; /* the agent's and CONFIG's */
+    size_t env_count;
+    char **checks;
+    struct {
+        int resource;
+        rlim_t limit;
+    } rlimits[RLIMIT_COUNT_MAX];
+    size_t rlimit_count;
+    uint8_t *bytes; /* the strings above lie here */
+};
+
+/* An output stream of an execution. */
+struct stream {
+    int fd; /* -1: at its end */
+    bool watched;
+    uint64_t credit;
+};
+
+/* Stdin of an execution. */
+struct feed {
+    int fd; /* -1: closed */
+    bool watched;
+    bool ending;      /* STDIN_EOF came: close when empty */
+    uint32_t room;    /* what the manager may still send */
+    uint32_t unsaid;  /* written, and not told by STDIN_ROOM yet */
+    uint8_t *bytes;   /* WIRE_STDIN_WINDOW of them, or NULL */
+    uint32_t start;
+    uint32_t end;
+};
+
+struct exec {
+    uint32_t id; /* 0: this place is free */
+    uint32_t generation;
+    pid_t pid; /* main process, or its subreaper; 0: reaped */
+    gid_t gid; /* its own supplementary gid; 0 with subreapers */
+    bool is_file;
+    bool killed;
+    bool main_done;
+    unsigned clean_scans;
+    int status; /* of the main process */
+    uint64_t cpu_us;
+    uint64_t peak_memory;
+    uint64_t oom_before;
+    struct stream out[2]; /* stdout, stderr */
+    struct feed in;
+    uint32_t script; /* number of its folder under scratch_dir; 0: none */
+    char script_name[SCRIPT_NAME_MAX + 1];
+};
+
+struct agent {
+    struct inbox in;
+    struct outbox out;
+    bool in_watched;
+    bool out_watched;
+    bool configured;
+    bool ending;
+    bool pid_one;
+    int epoll_fd;
+    int signal_fd;
+    int proc_fd;
+    int oom_fd;     /* file with the oom_kill counter; -1: none */
+    int oom_adj_fd; /* the agent's oom_score_adj; -1: not to be had */
+    int scratch_fd;
+    int notice[2]; /* subreapers write here when their main process has ended */
+    char oom_adj[16];
+    uint32_t script_count;
+    uint32_t generation;
+    enum kill_mode kill_mode;
+    gid_t gid_first; /* range of the executions' gids */
+    gid_t gid_last;
+    gid_t gid_next;
+    bool gid_wrapped;
+    pid_t leftover[EXEC_COUNT_MAX]; /* subreapers of ended executions, with what these left behind */
+    size_t killing;     /* executions that are being killed */
+    unsigned kill_tries; /* scans since something was killed last began */
+    struct config config;
+    struct report *reports; /* one per place in `execs`, shared with children */
+    size_t exec_high;       /* places from here on were never used */
+    struct exec execs[EXEC_COUNT_MAX];
+};
+
+/* What an event of the epoll set is about; packed into its 64 bits. */
+enum watch_kind {
+    WATCH_INBOX = 1,
+    WATCH_OUTBOX = 2,
+    WATCH_SIGNALS = 3,
+    WATCH_NOTICE = 4,
+    WATCH_STDOUT = 5, /* these three with place and generation of the execution */
+    WATCH_STDERR = 6,
+    WATCH_STDIN = 7
+};
+
+/* Add a descriptor to the set; 0 or -errno. `place` and `generation` are 0 for the agent's own. */
+int watch_add(struct agent *agent, int fd, uint32_t events, enum watch_kind kind, size_t place,
+              uint32_t generation);
+void watch_remove(struct agent *agent, int fd);
+
+/* Send FATAL, then end the sandbox. Does not return. */
+_Noreturn void agent_fatal(struct agent *agent, const char *reason);
+/* End every process and the agent. Does not return. */
+_Noreturn void agent_end(struct agent *agent);
+
+static inline struct report *exec_report(struct agent *agent, const struct exec *exec)
+{
+    return &agent->reports[exec - agent->execs];
+}
+
+#endif

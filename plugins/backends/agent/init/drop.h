@@ -1,0 +1,28 @@
+/*
+ * drop.h - how a process of the agent becomes one of the payload's: what the agent gives up for
+ * itself and all its children once, and what each child gives up. Owns no state.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AGENT_DROP_H
+#define AGENT_DROP_H
+
+#include "agent.h"
+
+/*
+ * In the agent, once, after CONFIG: no_new_privs, an empty bounding set and the system call filter.
+ * Children inherit them, which costs an execution nothing. Not when privileged. 0, or -errno with
+ * what could not be done in `ret_what`.
+ */
+int drop_for_all(const struct config *config, const char **ret_what);
+
+/*
+ * In a child: session, limits, groups, uid and capabilities; everything but 0 to 2 closed. `gid` is
+ * the execution's own group, or 0 for none. 0, or -errno with what could not be done in `ret_what`.
+ */
+int drop_in_child(const struct config *config, gid_t gid, const char **ret_what);
+
+/* The signals as a new program expects them: none blocked. */
+void drop_signal_mask(void);
+
+#endif

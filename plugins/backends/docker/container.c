@@ -1,0 +1,238 @@
+/*
+ * container.c - see container.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "container.h"
+
+#include "json_build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#define PATH_SIZE 256
+#define EVENT_AGE_S 60
+#define EVENT_TIMEOUT_MS 500
+#define EXIT_WAIT_MS 1000
+
+/* A request about a container without a body. */
+__attribute__((format(printf, 6, 7))) static int32_t
+request(const struct container_api *api, const char *method, int cancel_fd, long *ret_status,
+        struct enclave_error *err, const char *format, ...)
+{
+    char path[PATH_SIZE];
+    long status;
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(path, sizeof path, format, args);
+    va_end(args);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        return enclave_error_set(err, ENCLAVE_EINTERNAL, "a container's name is too long");
+    }
+    return engine_request(api->engine, method, path, NULL, api->timeout_ms, cancel_fd,
+                          ret_status ? ret_status : &status, NULL, err);
+}
+
+/* ------------------------------------------------------------------------------------- creation */
+
+int32_t container_create(const struct container_api *api, const char *name, const char *platform,
+                         json_object *body, char ret_id[CONTAINER_ID_SIZE], int *ret_no_image,
+                         struct enclave_error *err)
+{
+    char *escaped = platform ? engine_escape(platform) : NULL;
+    json_object *answer JSON_CLEANUP = NULL;
+    char *path = NULL;
+    long status = 0;
+    int32_t rc;
+
+    *ret_no_image = 0;
+    if ((platform && !escaped) ||
+        asprintf(&path, "/containers/create?name=%s%s%s", name, platform ? "&platform=" : "",
+                 platform ? escaped : "") < 0) {
+        free(escaped);
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+    }
+    /* Not to be cancelled: it is short, and what would become of the container is not known then.
+     */
+    rc =
+        engine_request(api->engine, "POST", path, body, api->timeout_ms, -1, &status, &answer, err);
+    free(path);
+    free(escaped);
+    if (rc) {
+        /* 404 speaks of other things too: "No such image: x", "image with reference x was found but
+         * does not match the specified platform", and in Podman's words "x: image not known". */
+        *ret_no_image = status == 404 && strcasestr(err->message, "image") != NULL;
+        return rc;
+    }
+    (void)snprintf(ret_id, CONTAINER_ID_SIZE, "%s", json_text(answer, "Id", ""));
+    return 0;
+}
+
+int32_t container_upload(const struct container_api *api, const char *name, const char *directory,
+                         const void *tar, size_t length, int cancel_fd, struct enclave_error *err)
+{
+    char path[PATH_SIZE];
+
+    (void)snprintf(path, sizeof path, "/containers/%s/archive?path=%s", name, directory);
+    return engine_upload(api->engine, path, "application/x-tar", tar, length, api->timeout_ms,
+                         cancel_fd, err);
+}
+
+/* ------------------------------------------------------------------------------------ attaching */
+
+static ssize_t transport_read(void *ctx, void *buffer, size_t capacity)
+{
+    return engine_stream_read(ctx, buffer, capacity);
+}
+
+static ssize_t transport_write(void *ctx, const void *data, size_t length)
+{
+    return engine_stream_write(ctx, data, length);
+}
+
+static void transport_close(void *ctx)
+{
+    engine_stream_close(ctx);
+}
+
+int32_t container_attach(const struct container_api *api, const char *name, int cancel_fd,
+                         struct agent_transport *ret_transport, struct enclave_error *err)
+{
+    struct engine_stream *stream;
+    int32_t rc = engine_attach(api->engine, name, cancel_fd, &stream, err);
+
+    if (rc) {
+        return rc;
+    }
+    *ret_transport = (struct agent_transport){
+        .fd = engine_stream_fd(stream),
+        .flags = AGENT_TRANSPORT_MULTIPLEXED,
+        .ctx = stream,
+        .read = transport_read,
+        .write = transport_write,
+        .close = transport_close,
+    };
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------- start and end */
+
+int32_t container_start(const struct container_api *api, const char *name, int cancel_fd,
+                        struct enclave_error *err)
+{
+    return request(api, "POST", cancel_fd, NULL, err, "/containers/%s/start", name);
+}
+
+int32_t container_wait(const struct container_api *api, const char *name, int removed,
+                       struct enclave_error *err)
+{
+    long status = 0;
+    int32_t rc = request(api, "POST", -1, &status, err, "/containers/%s/wait?condition=%s", name,
+                         removed ? "removed" : "not-running");
+
+    return status == 404 ? 0 : rc;
+}
+
+int32_t container_kill(const struct container_api *api, const char *name, struct enclave_error *err)
+{
+    long status = 0;
+    int32_t rc = request(api, "POST", -1, &status, err, "/containers/%s/kill?signal=SIGKILL", name);
+
+    return status == 404 || status == 409 ? 0 : rc;
+}
+
+int32_t container_remove(const struct container_api *api, const char *name,
+                         struct enclave_error *err)
+{
+    long status = 0;
+    int32_t rc = request(api, "DELETE", -1, &status, err, "/containers/%s?force=1&v=1", name);
+
+    if (status == 404) {
+        return 0;
+    }
+    if (status == 409) { /* the engine is removing it already */
+        return container_wait(api, name, 1, err);
+    }
+    return rc;
+}
+
+/* ----------------------------------------------------------------------------------- afterwards */
+
+static void explain_state(json_object *state, const char *hint, char *ret_text, size_t size)
+{
+    if (json_object_get_boolean(json_member(state, "OOMKilled"))) {
+        (void)snprintf(ret_text, size, "the container was killed for lack of memory");
+    } else if (json_object_get_boolean(json_member(state, "Running"))) {
+        (void)snprintf(ret_text, size, "the connection to the sandbox's agent broke: %s", hint);
+    } else {
+        (void)snprintf(ret_text, size, "the container exited with code %d",
+                       json_object_get_int(json_member(state, "ExitCode")));
+    }
+}
+
+/* Says what the engine tells of the container. Returns the status of its answer. */
+static long inspect(const struct container_api *api, const char *name, const char *hint,
+                    char *ret_text, size_t size)
+{
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    json_object *answer JSON_CLEANUP = NULL;
+    char path[PATH_SIZE];
+    long status = 0;
+
+    (void)snprintf(path, sizeof path, "/containers/%s/json", name);
+    if (engine_request(api->engine, "GET", path, NULL, api->timeout_ms, -1, &status, &answer,
+                       &err) == 0) {
+        explain_state(json_member(answer, "State"), hint, ret_text, size);
+    } else {
+        (void)snprintf(ret_text, size, "the sandbox is gone: %s", err.message);
+    }
+    return status;
+}
+
+/* A container that removed itself is known from its last event only; engines remember some hundred.
+ * Where their clock is not ours, it may not be found: that is all that is lost. */
+static int read_exit_code(const struct container_api *api, const char *name, char *ret_code,
+                          size_t size)
+{
+    json_object *event JSON_CLEANUP = NULL;
+    struct timespec now;
+    char path[PATH_SIZE * 2];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    /* {"container":[name],"event":["die"]}, escaped; `until` ends the answer. */
+    (void)snprintf(path, sizeof path,
+                   "/events?since=%lld&until=%lld.%09ld&filters=%%7B%%22container%%22%%3A%%5B%%22%s"
+                   "%%22%%5D%%2C%%22event%%22%%3A%%5B%%22die%%22%%5D%%7D",
+                   (long long)now.tv_sec - EVENT_AGE_S, (long long)now.tv_sec, now.tv_nsec, name);
+    if (engine_request(api->engine, "GET", path, NULL, EVENT_TIMEOUT_MS, -1, NULL, &event, NULL) !=
+        0) {
+        return -1;
+    }
+    (void)snprintf(
+        ret_code, size, "%s",
+        json_text(json_member(json_member(event, "Actor"), "Attributes"), "exitCode", ""));
+    return *ret_code && strspn(ret_code, "0123456789") == strlen(ret_code) ? 0 : -1;
+}
+
+void container_explain(const struct container_api *api, const char *name, const char *hint,
+                       char *ret_text, size_t size)
+{
+    struct container_api wait_api = {api->engine, EXIT_WAIT_MS};
+    char code[16];
+
+    /* The stream's end can be here before the engine has noticed the container's. */
+    (void)container_wait(&wait_api, name, 0, NULL);
+    if (inspect(api, name, hint, ret_text, size) != 404) {
+        return;
+    }
+    if (read_exit_code(api, name, code, sizeof code) == 0) {
+        (void)snprintf(ret_text, size, "the container exited with code %s", code);
+    } else {
+        (void)snprintf(ret_text, size, "the container was removed");
+    }
+}

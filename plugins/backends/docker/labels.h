@@ -1,0 +1,38 @@
+/*
+ * labels.h - who owns a container: the labels that say so, and whether that owner still lives.
+ *
+ * A process is known by its host, boot, pid namespace, pid and start time (proc_pid_stat(5), field
+ * 22), so that a reused pid is not taken for its predecessor.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ENCLAVE_DOCKER_LABELS_H
+#define ENCLAVE_DOCKER_LABELS_H
+
+#include <json-c/json.h>
+
+/* On every container of ours; its value is the version. */
+#define LABEL_VERSION "io.enclave.version"
+#define LABEL_INSTANCE "io.enclave.instance"
+#define LABEL_SANDBOX "io.enclave.sandbox"
+#define LABEL_HOSTNAME "io.enclave.owner.hostname"
+#define LABEL_BOOT_ID "io.enclave.owner.boot-id"
+#define LABEL_PID_NAMESPACE "io.enclave.owner.pid-namespace"
+#define LABEL_PID "io.enclave.owner.pid"
+#define LABEL_PID_START "io.enclave.owner.pid-start"
+/* "true": its user wants it kept when it has stopped (remove_on_exit = false). */
+#define LABEL_KEEP "io.enclave.keep"
+
+/* Labels of a container that this process makes; NULL without memory. */
+json_object *labels_make(const char *instance, const char *sandbox, int keep);
+
+enum labels_owner {
+    LABELS_OWNER_UNKNOWN, /* of another host or pid namespace: not ours to judge */
+    LABELS_OWNER_ALIVE,
+    LABELS_OWNER_DEAD
+};
+
+/* What is known about the owner that a container's labels name. */
+enum labels_owner labels_owner(json_object *labels);
+
+#endif

@@ -1,0 +1,353 @@
+/*
+ * launch.c - see launch.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "launch.h"
+
+#include "agent_volume.h"
+#include "json_build.h"
+#include "labels.h"
+#include "sandbox_object.h"
+#include "verify.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define READY_TIMEOUT_MS 30000
+/* Less when it is a trial: something else than our agent may lie at that path of the host. */
+#define READY_TRIAL_TIMEOUT_MS 10000
+#define REMOVE_TIMEOUT_MS 10000
+
+/* ------------------------------------------------------------------------- the agent's settings */
+
+struct agent_settings {
+    const char *checks[VERIFY_MAX_CHECKS];
+    struct agent_rlimit rlimits[3];
+    char **env; /* NULL-terminated */
+};
+
+static void free_env(char **env)
+{
+    for (char **e = env; e && *e; e++) {
+        free(*e);
+    }
+    free(env);
+}
+
+/* HOME, unless env_vars has its own, then env_vars. NULL without memory. */
+static char **make_env(const struct sandbox_config *config)
+{
+    json_object *vars = config->env_vars;
+    size_t count = vars ? (size_t)json_object_object_length(vars) : 0;
+    char **env = calloc(count + 2, sizeof *env);
+    size_t n = 0;
+
+    if (!env) {
+        return NULL;
+    }
+    if (!json_member(vars, "HOME")) {
+        if (asprintf(&env[n], "HOME=%s", config->working_dir) < 0) {
+            goto nomem;
+        }
+        n++;
+    }
+    if (vars) {
+        json_object_object_foreach(vars, name, value)
+        {
+            if (asprintf(&env[n], "%s=%s", name, json_object_get_string(value)) < 0) {
+                goto nomem;
+            }
+            n++;
+        }
+    }
+    return env;
+
+nomem:
+    env[n] = NULL; /* asprintf(3) leaves it undefined */
+    free_env(env);
+    return NULL;
+}
+
+static int32_t make_settings(const struct sandbox_config *config, struct agent_settings *settings,
+                             struct enclave_error *err)
+{
+    verify_checks(config, settings->checks);
+    settings->rlimits[0] = (struct agent_rlimit){RLIMIT_NPROC, config->pids - SANDBOX_AGENT_PIDS};
+    settings->rlimits[1] = (struct agent_rlimit){RLIMIT_NOFILE, config->nofile};
+    settings->rlimits[2] = (struct agent_rlimit){RLIMIT_CORE, 0};
+    settings->env = make_env(config);
+    return settings->env ? 0 : enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+}
+
+/* Take over `transport`; `*ret_facts` is freed by the caller. */
+static int32_t connect_agent(struct sandbox *sandbox, const struct agent_transport *transport,
+                             int64_t timeout_ms, int cancel_fd, char **ret_facts,
+                             struct enclave_error *err)
+{
+    const struct sandbox_config *config = &sandbox->config;
+    struct agent_settings settings;
+    struct agent *agent = NULL;
+    int32_t rc = make_settings(config, &settings, err);
+
+    if (rc) {
+        transport->close(transport->ctx);
+        return rc;
+    }
+    rc = agent_connect(sandbox->backend->loop, transport,
+                       &(struct agent_config){
+                           .uid = sandbox->uid,
+                           .gid = sandbox->gid,
+                           .privileged = config->privileged,
+                           .working_dir = config->working_dir,
+                           .scratch_dir = SANDBOX_SCRATCH_DIR,
+                           .env = (const char *const *)settings.env,
+                           .checks = settings.checks,
+                           .rlimits = settings.rlimits,
+                           .rlimit_count = sizeof settings.rlimits / sizeof *settings.rlimits,
+                           .ready_timeout_ms = timeout_ms,
+                           .cancel_fd = cancel_fd,
+                           .lost = sandbox_on_lost,
+                           .lost_ctx = sandbox,
+                       },
+                       &agent, ret_facts, err);
+    free_env(settings.env);
+    if (!rc) {
+        sandbox_set_agent(sandbox, agent);
+    }
+    return rc;
+}
+
+/* -------------------------------------------------------------------------------- the container */
+
+/* One attempt at making a container with a ready agent. */
+struct launch {
+    struct sandbox *sandbox;
+    const struct enclave_sandbox_spec *spec;
+    enum agent_mount mount; /* AUTO: by bind, as a trial */
+    int agent_suspect;      /* it failed in a way that a wrong agent would explain */
+    int made;               /* there may be a container */
+    int uncertain;          /* ... and there may be one later: the engine did not answer */
+};
+
+static int is_cancelled(const struct enclave_sandbox_spec *spec)
+{
+    struct pollfd poll_fd = {.fd = spec->cancel_fd, .events = POLLIN};
+
+    return spec->cancel_fd >= 0 && poll(&poll_fd, 1, 0) == 1;
+}
+
+int32_t launch_check_cancelled(const struct enclave_sandbox_spec *spec, struct enclave_error *err)
+{
+    return is_cancelled(spec) ? enclave_error_set(err, ENCLAVE_ECANCELLED, "cancelled") : 0;
+}
+
+static struct container_plan make_plan(const struct sandbox *sandbox, const char *agent_source,
+                                       json_object *labels)
+{
+    return (struct container_plan){
+        .config = &sandbox->config,
+        .limits = sandbox->limits,
+        .agent_source = agent_source,
+        .uid = sandbox->uid,
+        .gid = sandbox->gid,
+        .labels = labels,
+    };
+}
+
+static int32_t build_request(const struct launch *launch, json_object **ret_body,
+                             struct enclave_error *err)
+{
+    const struct sandbox *sandbox = launch->sandbox;
+    const char *source = launch->mount == AGENT_MOUNT_UPLOAD ? NULL : sandbox->backend->agent_path;
+    json_object *labels JSON_CLEANUP =
+        labels_make(sandbox->backend->host->instance, sandbox->id, !sandbox->config.remove_on_exit);
+    struct container_plan plan = make_plan(sandbox, source, labels);
+
+    if (!labels) {
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+    }
+    return container_spec_build(&plan, ret_body, err);
+}
+
+static int32_t pull_image(const struct launch *launch, struct enclave_error *err)
+{
+    const struct sandbox_config *config = &launch->sandbox->config;
+    struct backend *backend = launch->sandbox->backend;
+
+    if (!backend->pull_missing) {
+        return enclave_error_set(err, ENCLAVE_ENOTFOUND,
+                                 "image '%s' is not here, and pull = never: pull it first",
+                                 config->image);
+    }
+    return engine_pull(backend->engine, config->image, config->platform, launch->spec->progress,
+                       launch->spec->progress_ctx, launch->spec->cancel_fd, err);
+}
+
+static int32_t make_container(struct launch *launch, struct enclave_error *err)
+{
+    struct sandbox *sandbox = launch->sandbox;
+    struct backend *backend = sandbox->backend;
+    const char *platform = sandbox->config.platform;
+    json_object *body JSON_CLEANUP = NULL;
+    int no_image = 0;
+    int32_t rc = build_request(launch, &body, err);
+
+    if (rc) {
+        return rc;
+    }
+    launch->made = 1;
+    /* Asked for first and pulled when missing: asking whether it is there would be one more trip.
+     */
+    rc = container_create(&backend->api, sandbox->name, platform, body, sandbox->container_id,
+                          &no_image, err);
+    if (rc && no_image) {
+        rc = pull_image(launch, err);
+        if (!rc) {
+            rc = container_create(&backend->api, sandbox->name, platform, body,
+                                  sandbox->container_id, &no_image, err);
+        }
+    }
+    launch->uncertain = rc == ENCLAVE_ETIMEOUT || rc == ENCLAVE_EUNREACHABLE;
+    if (rc && err && backend->agent_path && strstr(err->message, backend->agent_path)) {
+        launch->agent_suspect = 1;
+    }
+    return rc;
+}
+
+static int32_t fill_container(const struct launch *launch, struct enclave_error *err)
+{
+    struct sandbox *sandbox = launch->sandbox;
+    void *tar;
+    size_t length;
+    int32_t rc;
+
+    if (launch->mount != AGENT_MOUNT_UPLOAD) {
+        return 0;
+    }
+    rc = agent_volume_tar(sandbox->backend->agent_path, SANDBOX_AGENT_NAME, &tar, &length, err);
+    if (rc) {
+        return rc;
+    }
+    rc = container_upload(&sandbox->backend->api, sandbox->name, SANDBOX_AGENT_DIR, tar, length,
+                          launch->spec->cancel_fd, err);
+    free(tar);
+    return rc;
+}
+
+/* Attached before it is started: nothing of the stream is missed, and should this process die in
+ * between, the agent finds its stream at its end and leaves. */
+static int32_t start_container(struct launch *launch, struct agent_transport *ret_transport,
+                               struct enclave_error *err)
+{
+    struct sandbox *sandbox = launch->sandbox;
+    const struct container_api *api = &sandbox->backend->api;
+    struct agent_transport transport;
+    int32_t rc = container_attach(api, sandbox->name, launch->spec->cancel_fd, &transport, err);
+
+    if (rc) {
+        return rc;
+    }
+    rc = container_start(api, sandbox->name, launch->spec->cancel_fd, err);
+    if (rc) {
+        launch->agent_suspect = err && strstr(err->message, SANDBOX_AGENT_PATH);
+        transport.close(transport.ctx);
+        return rc;
+    }
+    *ret_transport = transport;
+    return 0;
+}
+
+/* Another program under the same path of the host would hardly speak as ours, but an older one of
+ * ours would. */
+static int32_t check_build(const char *facts, struct enclave_error *err)
+{
+    char build[64];
+
+    if (agent_fact(facts, "build", build, sizeof build) != 0) {
+        (void)snprintf(build, sizeof build, "unknown");
+    }
+    if (strcmp(build, ENCLAVE_VERSION_STRING) == 0) {
+        return 0;
+    }
+    return enclave_error_set(err, ENCLAVE_EPROTOCOL,
+                             "the agent in the sandbox is version %s, this is %s: set agent_path",
+                             build, ENCLAVE_VERSION_STRING);
+}
+
+static int32_t meet_agent(struct launch *launch, const struct agent_transport *transport,
+                          struct enclave_error *err)
+{
+    struct container_plan plan = make_plan(launch->sandbox, NULL, NULL);
+    char *facts = NULL;
+    int64_t timeout_ms =
+        launch->mount == AGENT_MOUNT_AUTO ? READY_TRIAL_TIMEOUT_MS : READY_TIMEOUT_MS;
+    int32_t rc =
+        connect_agent(launch->sandbox, transport, timeout_ms, launch->spec->cancel_fd, &facts, err);
+
+    if (!rc) {
+        rc = check_build(facts, err);
+    }
+    if (rc) {
+        launch->agent_suspect =
+            rc == ENCLAVE_ETIMEOUT || rc == ENCLAVE_ELOST || rc == ENCLAVE_EPROTOCOL;
+    } else {
+        rc = verify_facts(&plan, facts, err);
+    }
+    free(facts);
+    return rc;
+}
+
+/* Leave nothing of an attempt. What the engine does not let go now is left to the worker. */
+static void undo(struct launch *launch)
+{
+    struct sandbox *sandbox = launch->sandbox;
+    struct container_api api = {sandbox->backend->engine, REMOVE_TIMEOUT_MS};
+
+    sandbox_drop_agent(sandbox);
+    if (launch->made && (container_remove(&api, sandbox->name, NULL) != 0 || launch->uncertain)) {
+        reconcile_bury(&sandbox->backend->reconcile, sandbox->name);
+    }
+}
+
+static int32_t attempt(struct launch *launch, struct enclave_error *err)
+{
+    struct agent_transport transport;
+    int32_t rc = 0;
+
+    (void)((rc = make_container(launch, err)) || (rc = fill_container(launch, err)) ||
+           (rc = launch_check_cancelled(launch->spec, err)) ||
+           (rc = start_container(launch, &transport, err)) ||
+           (rc = meet_agent(launch, &transport, err)));
+    if (rc) {
+        undo(launch);
+    }
+    return rc;
+}
+
+/* A trial of AUTO that fails as a wrong agent would is followed by one with the agent uploaded. */
+int32_t launch_sandbox(struct sandbox *sandbox, const struct enclave_sandbox_spec *spec,
+                       struct enclave_error *err)
+{
+    struct enclave_error local = ENCLAVE_ERROR_INIT;
+    struct launch launch = {
+        .sandbox = sandbox, .spec = spec, .mount = backend_agent_mount(sandbox->backend)};
+    int32_t rc;
+
+    err = err ? err : &local; /* its text is looked at */
+    rc = attempt(&launch, err);
+    if (rc && launch.mount == AGENT_MOUNT_AUTO && launch.agent_suspect && !is_cancelled(spec)) {
+        sandbox_assign_name(sandbox);
+        launch = (struct launch){.sandbox = sandbox, .spec = spec, .mount = AGENT_MOUNT_UPLOAD};
+        rc = attempt(&launch, err);
+    }
+    if (!rc) {
+        backend_settle_agent_mount(sandbox->backend, launch.mount == AGENT_MOUNT_UPLOAD
+                                                         ? AGENT_MOUNT_UPLOAD
+                                                         : AGENT_MOUNT_BIND);
+    }
+    return rc;
+}

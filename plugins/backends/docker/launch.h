@@ -1,0 +1,22 @@
+/*
+ * launch.h - make the container of a sandbox, with an agent in it that is ready and has shown that
+ * what was asked for is so.
+ *
+ * Owns: the request, the pull of a missing image, the two ways of the agent into the container, and
+ * the undoing of an attempt that failed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ENCLAVE_DOCKER_LAUNCH_H
+#define ENCLAVE_DOCKER_LAUNCH_H
+
+#include "sandbox.h"
+
+/* On failure nothing is left behind, but the object. */
+int32_t launch_sandbox(struct sandbox *sandbox, const struct enclave_sandbox_spec *spec,
+                       struct enclave_error *err);
+
+/* CANCELLED when the caller has given up. */
+int32_t launch_check_cancelled(const struct enclave_sandbox_spec *spec, struct enclave_error *err);
+
+#endif

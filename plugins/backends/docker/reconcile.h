@@ -1,0 +1,38 @@
+/*
+ * reconcile.h - remove what was left behind: containers of owners that died before their containers
+ * could end by themselves, and our own that could not be removed when they should have been.
+ *
+ * Only what does not run is touched: a running container ends by itself when its owner is gone.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ENCLAVE_DOCKER_RECONCILE_H
+#define ENCLAVE_DOCKER_RECONCILE_H
+
+#include "container.h"
+#include "worker.h"
+
+#define RECONCILE_MAX_GRAVES 256
+
+struct reconcile {
+    struct container_api api;
+    struct worker *worker;
+    struct worker_job job;
+    pthread_mutex_t lock; /* guards the members below; no other lock is taken under it */
+    int listed;           /* the engine's containers have been looked through */
+    int wanted;           /* it is worth another look */
+    size_t grave_count;
+    char (*graves)[CONTAINER_NAME_SIZE]; /* ours, to remove */
+};
+
+void reconcile_init(struct reconcile *reconcile, struct worker *worker);
+/* `api` must be set, and the worker has ended. */
+void reconcile_clear(struct reconcile *reconcile);
+
+/* This one of ours should be gone and may not be. */
+void reconcile_bury(struct reconcile *reconcile, const char *name);
+
+/* The engine answers: have the worker do what there is to do, if anything. Does not block. */
+void reconcile_kick(struct reconcile *reconcile);
+
+#endif

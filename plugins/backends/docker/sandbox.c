@@ -1,0 +1,309 @@
+/*
+ * sandbox.c - see sandbox.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sandbox.h"
+
+#include "enforce.h"
+#include "json_build.h"
+#include "launch.h"
+#include "sandbox_object.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define GONE_TIMEOUT_MS 2000    /* for a container to go by itself */
+#define REMOVE_TIMEOUT_MS 10000 /* for the engine to make it go */
+#define EXPLAIN_TIMEOUT_MS 2000
+
+/* ---------------------------------------------------------------------------------- lost agents */
+
+/* On the worker: find out what is true, then tell whoever waits. */
+static void explain_loss(void *ctx)
+{
+    struct sandbox *sandbox = ctx;
+    struct container_api api = {sandbox->backend->engine, EXPLAIN_TIMEOUT_MS};
+    char reason[400];
+
+    container_explain(&api, sandbox->name, sandbox->hint, reason, sizeof reason);
+    agent_fail(sandbox->agent, reason);
+}
+
+void sandbox_on_lost(void *ctx, const char *reason)
+{
+    struct sandbox *sandbox = ctx;
+    int connected;
+
+    pthread_mutex_lock(&sandbox->lock);
+    sandbox->lost = 1;
+    (void)snprintf(sandbox->hint, sizeof sandbox->hint, "%s", reason ? reason : "end of stream");
+    connected = sandbox->agent != NULL;
+    pthread_mutex_unlock(&sandbox->lock);
+    if (connected) {
+        worker_post(&sandbox->backend->worker, &sandbox->explain);
+    }
+}
+
+void sandbox_set_agent(struct sandbox *sandbox, struct agent *agent)
+{
+    int lost;
+
+    pthread_mutex_lock(&sandbox->lock);
+    sandbox->agent = agent;
+    lost = sandbox->lost;
+    pthread_mutex_unlock(&sandbox->lock);
+    if (lost) {
+        worker_post(&sandbox->backend->worker, &sandbox->explain);
+    }
+}
+
+/* End the stream; afterwards neither loop nor worker knows of the sandbox. Idempotent. */
+static void close_agent(struct sandbox *sandbox, const char *reason)
+{
+    if (sandbox->agent && !sandbox->closed) {
+        agent_close(sandbox->agent, reason);
+        worker_cancel(&sandbox->backend->worker, &sandbox->explain);
+        sandbox->closed = 1;
+    }
+}
+
+void sandbox_drop_agent(struct sandbox *sandbox)
+{
+    close_agent(sandbox, "the sandbox could not be made");
+    agent_free(sandbox->agent);
+    sandbox->agent = NULL;
+    sandbox->closed = 0;
+    sandbox->lost = 0;
+}
+
+/* ----------------------------------------------------------------------------- making an object */
+
+static void sandbox_free(struct sandbox *sandbox)
+{
+    if (!sandbox) {
+        return;
+    }
+    agent_free(sandbox->agent);
+    if (sandbox->owns_uid) {
+        uid_range_give_back(&sandbox->backend->uids, sandbox->uid);
+    }
+    sandbox_config_clear(&sandbox->config);
+    pthread_mutex_destroy(&sandbox->stop_lock);
+    pthread_mutex_destroy(&sandbox->lock);
+    free(sandbox->id);
+    free(sandbox);
+}
+
+static int32_t assign_user(struct sandbox *sandbox, struct enclave_error *err)
+{
+    int32_t rc;
+
+    if (sandbox->config.has_user) {
+        sandbox->uid = sandbox->config.uid;
+        sandbox->gid = sandbox->config.gid;
+        return 0;
+    }
+    rc = uid_range_take(&sandbox->backend->uids, &sandbox->uid, err);
+    if (rc) {
+        return rc;
+    }
+    sandbox->gid = sandbox->uid;
+    sandbox->owns_uid = 1;
+    return 0;
+}
+
+void sandbox_assign_name(struct sandbox *sandbox)
+{
+    uint64_t random = 0;
+
+    (void)!getrandom(&random, 6, 0);
+    (void)snprintf(sandbox->name, sizeof sandbox->name, "enclave-%s-%012" PRIx64, sandbox->id,
+                   random);
+}
+
+static int valid_id(const char *id)
+{
+    return id && *id && *id != '-' && *id != '_' && strlen(id) < ENCLAVE_ID_SIZE &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(id);
+}
+
+static int32_t sandbox_new(struct backend *backend, const struct enclave_sandbox_spec *spec,
+                           struct sandbox **ret_sandbox, struct enclave_error *err)
+{
+    struct sandbox *sandbox;
+    int32_t rc;
+
+    if (!valid_id(spec->id) || !spec->config) {
+        return enclave_error_set(err, ENCLAVE_EINVALID, "invalid sandbox id or configuration");
+    }
+    sandbox = calloc(1, sizeof *sandbox);
+    if (!sandbox || !(sandbox->id = strdup(spec->id))) {
+        free(sandbox);
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+    }
+    sandbox->backend = backend;
+    pthread_mutex_init(&sandbox->stop_lock, NULL);
+    pthread_mutex_init(&sandbox->lock, NULL);
+    sandbox->explain = (struct worker_job){.run = explain_loss, .ctx = sandbox};
+    sandbox_assign_name(sandbox);
+    rc = sandbox_config_parse(spec->config, &sandbox->config, err);
+    if (!rc) {
+        rc = assign_user(sandbox, err);
+    }
+    if (rc) {
+        sandbox_free(sandbox);
+        return rc;
+    }
+    *ret_sandbox = sandbox;
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------ the whole */
+
+static int32_t tell_metadata(const struct sandbox *sandbox, const struct engine_facts *engine,
+                             const struct enclave_sandbox_facts *facts, struct enclave_error *err)
+{
+    json_object *object JSON_CLEANUP = json_object_new_object();
+    char engine_name[96];
+    int failed = 0;
+
+    (void)snprintf(engine_name, sizeof engine_name, "%s %s", sandbox->backend->brand->name,
+                   engine->version);
+    json_add_string(object, "container_id", sandbox->container_id, &failed);
+    json_add_string(object, "container_name", sandbox->name, &failed);
+    json_add_string(object, "image", sandbox->config.image, &failed);
+    json_add_int(object, "uid", sandbox->uid, &failed);
+    json_add_int(object, "gid", sandbox->gid, &failed);
+    json_add_string(object, "network",
+                    sandbox->config.network_enabled ? sandbox->config.network : "none", &failed);
+    json_add_string(object, "engine", engine_name, &failed);
+    json_add_string(object, "api_version", engine->api_version, &failed);
+    if (failed) {
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+    }
+    return backend_report(object, facts->metadata, err);
+}
+
+static struct container_limits make_limits(const struct engine_facts *facts)
+{
+    return (struct container_limits){
+        .memory = facts->memory_limit,
+        .swap = facts->swap_limit,
+        .cpu = facts->cpu_quota,
+        .pids = facts->pids_limit,
+        .cgroup_version = facts->cgroup_version,
+    };
+}
+
+int32_t sandbox_create(struct backend *backend, const struct enclave_sandbox_spec *spec,
+                       struct enclave_sandbox_facts *facts, struct sandbox **ret_sandbox,
+                       struct enclave_error *err)
+{
+    struct sandbox *sandbox = NULL;
+    struct engine_facts engine;
+    int32_t rc;
+
+    (void)((rc = launch_check_cancelled(spec, err)) ||
+           (rc = backend_prepare(backend, &engine, err)) ||
+           (rc = sandbox_new(backend, spec, &sandbox, err)));
+    if (rc) {
+        return rc;
+    }
+    sandbox->limits = make_limits(&engine);
+    (void)((rc = enforce_check(&sandbox->config, backend_bits(&engine), spec->explicit_bits,
+                               &facts->unenforced, err)) ||
+           (rc = launch_sandbox(sandbox, spec, err)));
+    if (rc) {
+        sandbox_free(sandbox);
+        return rc;
+    }
+    reconcile_kick(&backend->reconcile);
+    rc = tell_metadata(sandbox, &engine, facts, err);
+    if (rc) {
+        (void)sandbox_destroy(sandbox, NULL);
+        return rc;
+    }
+    *ret_sandbox = sandbox;
+    return 0;
+}
+
+/* The agent has been told to go, which ends the container. The engine is told only when that does
+ * not happen: its own way to stop is slower. */
+static int32_t end_container(struct sandbox *sandbox, int remove, struct enclave_error *err)
+{
+    struct container_api soon = {sandbox->backend->engine, GONE_TIMEOUT_MS};
+    struct container_api late = {sandbox->backend->engine, REMOVE_TIMEOUT_MS};
+
+    if (remove && !sandbox->config.remove_on_exit) {
+        return container_remove(&late, sandbox->name, err);
+    }
+    if (container_wait(&soon, sandbox->name, remove, NULL) == 0) {
+        return 0;
+    }
+    return remove ? container_remove(&late, sandbox->name, err)
+                  : container_kill(&late, sandbox->name, err);
+}
+
+static int is_stopped(struct sandbox *sandbox)
+{
+    int stopped;
+
+    pthread_mutex_lock(&sandbox->lock);
+    stopped = sandbox->stopped;
+    pthread_mutex_unlock(&sandbox->lock);
+    return stopped;
+}
+
+int32_t sandbox_stop(struct sandbox *sandbox, struct enclave_error *err)
+{
+    int32_t rc = 0;
+
+    pthread_mutex_lock(&sandbox->stop_lock);
+    if (!is_stopped(sandbox)) {
+        close_agent(sandbox, "the sandbox was stopped");
+        rc = end_container(sandbox, sandbox->config.remove_on_exit, err);
+        pthread_mutex_lock(&sandbox->lock);
+        sandbox->stopped = rc == 0;
+        pthread_mutex_unlock(&sandbox->lock);
+    }
+    pthread_mutex_unlock(&sandbox->stop_lock);
+    return rc;
+}
+
+int32_t sandbox_destroy(struct sandbox *sandbox, struct enclave_error *err)
+{
+    int32_t rc = 0;
+
+    close_agent(sandbox, "the sandbox was deleted");
+    if (!sandbox->stopped || !sandbox->config.remove_on_exit) {
+        rc = end_container(sandbox, 1, err);
+    }
+    if (rc) {
+        reconcile_bury(&sandbox->backend->reconcile, sandbox->name);
+    }
+    sandbox_free(sandbox);
+    return rc;
+}
+
+uint32_t sandbox_status(struct sandbox *sandbox)
+{
+    uint32_t status = ENCLAVE_STATUS_RUNNING;
+
+    pthread_mutex_lock(&sandbox->lock);
+    if (sandbox->stopped) {
+        status = ENCLAVE_STATUS_STOPPED;
+    } else if (sandbox->lost || !agent_alive(sandbox->agent)) {
+        status = ENCLAVE_STATUS_ERROR;
+    }
+    pthread_mutex_unlock(&sandbox->lock);
+    return status;
+}
+
+struct agent *sandbox_agent(struct sandbox *sandbox)
+{
+    return sandbox->agent;
+}

@@ -1,0 +1,20 @@
+/*
+ * verify.h - is what was asked for really so? Compares the facts that the agent read inside a
+ * sandbox with the plan of its container.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ENCLAVE_DOCKER_VERIFY_H
+#define ENCLAVE_DOCKER_VERIFY_H
+
+#include "container_spec.h"
+
+/* Paths whose mounts the agent is to report: a NULL-terminated list for struct agent_config. */
+#define VERIFY_MAX_CHECKS 4
+void verify_checks(const struct sandbox_config *config, const char *checks[VERIFY_MAX_CHECKS]);
+
+/* Errors: UNENFORCED, which names the limit, what was wanted and what was read. */
+int32_t verify_facts(const struct container_plan *plan, const char *facts,
+                     struct enclave_error *err);
+
+#endif
