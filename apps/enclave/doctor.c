@@ -1,0 +1,190 @@
+/*
+ * doctor.c - `enclave doctor`: what works on this machine; for what does not, why and what to do.
+ *
+ * Owns: the list of findings. Does not own: the checks of backends, which their plugins make.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "report.h"
+#include "session.h"
+#include "text.h"
+#include "verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "Say what works on this machine; for what does not, why and what to do.\n\n"
+    "Usage: enclave doctor [--json]\n\n"
+    "Checks the configuration, the plugins and each backend. Exits with 0 when\n"
+    "sandboxes can be made (the configuration is right and at least one backend\n"
+    "works), else with 1.\n\n"
+    "Examples:\n"
+    "  enclave doctor\n"
+    "  enclave doctor --json | jq '.[] | select(.ok == false)'\n";
+
+struct doctor {
+    const struct globals *globals;
+    struct json_object *findings;
+    bool config_ok;
+    unsigned backends_ok;
+};
+
+/* Note a finding: {"check", "name", "ok", "detail"}. */
+static void note(struct doctor *doctor, const char *check, const char *name, bool ok,
+                 const char *detail)
+{
+    struct json_object *finding = json_object_new_object();
+
+    if (!finding) {
+        return;
+    }
+    json_object_object_add(finding, "check", json_object_new_string(check));
+    json_object_object_add(finding, "name", json_object_new_string(name));
+    json_object_object_add(finding, "ok", json_object_new_boolean(ok));
+    /* A message that was cut may end in the middle of a character, which JSON must not. */
+    json_object_object_add(
+        finding, "detail",
+        json_object_new_string_len(detail, (int)text_utf8_prefix(detail, strlen(detail))));
+    json_object_array_add(doctor->findings, finding);
+}
+
+/* Open a manager; with a configuration that cannot be used, one without it, since the other
+ * checks are worth making all the same. */
+static struct enclave_manager *check_config(struct doctor *doctor)
+{
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    struct enclave_error again = ENCLAVE_ERROR_INIT;
+    struct enclave_manager *manager = NULL;
+    struct globals defaults = *doctor->globals;
+
+    if (session_open(doctor->globals, &manager, &err) == 0) {
+        doctor->config_ok = true;
+        note(doctor, "configuration", "", true, "readable and valid; 'enclave config' shows it");
+        return manager;
+    }
+    note(doctor, "configuration", "", false, err.message);
+    defaults.config = "";
+    if (session_open(&defaults, &manager, &again) != 0) {
+        if (strcmp(err.message, again.message) != 0) {
+            note(doctor, "defaults", "", false, again.message);
+        }
+        return NULL;
+    }
+    return manager;
+}
+
+/* Ask the manager; a failure to answer is a finding too. NULL then. */
+static struct json_object *ask(struct doctor *doctor, struct enclave_manager *manager,
+                               session_question question, const char *check)
+{
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    AUTO_TEXT char *text = NULL;
+    struct json_object *answer;
+
+    if (question(manager, &text, &err) != 0) {
+        note(doctor, check, "", false, err.message);
+        return NULL;
+    }
+    answer = json_tokener_parse(text);
+    if (!json_object_is_type(answer, json_type_array)) {
+        json_object_put(answer);
+        note(doctor, check, "", false, "the library's answer is not a JSON array");
+        return NULL;
+    }
+    return answer;
+}
+
+static void check_plugins(struct doctor *doctor, struct enclave_manager *manager)
+{
+    AUTO_JSON struct json_object *plugins =
+        ask(doctor, manager, enclave_manager_get_plugins, "plugins");
+    unsigned loaded = 0;
+    char detail[64];
+
+    for (size_t i = 0; plugins && i < json_object_array_length(plugins); i++) {
+        struct json_object *plugin = json_object_array_get_idx(plugins, i);
+        const char *state = json_text(plugin, "state", "");
+        loaded += strcmp(state, "loaded") == 0;
+        if (strcmp(state, "refused") == 0) {
+            note(doctor, "plugin", json_text(plugin, "file", "?"), false,
+                 json_text(plugin, "reason", "refused"));
+        }
+    }
+    (void)snprintf(detail, sizeof detail, "%u loaded; 'enclave plugins' lists them", loaded);
+    note(doctor, "plugins", "", loaded > 0,
+         loaded > 0 ? detail : "none loaded; set ENCLAVE_PLUGIN_PATH to the folder they are in");
+}
+
+static void check_backends(struct doctor *doctor, struct enclave_manager *manager)
+{
+    AUTO_JSON struct json_object *backends = ask(doctor, manager, enclave_manager_probe, "backend");
+
+    for (size_t i = 0; backends && i < json_object_array_length(backends); i++) {
+        struct json_object *backend = json_object_array_get_idx(backends, i);
+        struct json_object *works = NULL;
+        bool ok =
+            json_object_object_get_ex(backend, "works", &works) && json_object_get_boolean(works);
+        doctor->backends_ok += ok;
+        note(doctor, "backend", json_text(backend, "backend", "?"), ok,
+             ok ? json_text(backend, "detail", "works")
+                : json_text(backend, "error", "does not work, and does not say why"));
+    }
+    if (doctor->backends_ok == 0) {
+        note(doctor, "sandboxes", "", false,
+             "no backend works, so none can be made; mend one of the above");
+    }
+}
+
+static void print_findings(struct json_object *findings)
+{
+    for (size_t i = 0; i < json_object_array_length(findings); i++) {
+        struct json_object *finding = json_object_array_get_idx(findings, i);
+        struct json_object *ok = NULL;
+        const char *name = json_text(finding, "name", NULL);
+
+        json_object_object_get_ex(finding, "ok", &ok);
+        fputs(json_object_get_boolean(ok) ? "ok      " : "not ok  ", stdout);
+        text_print(stdout, json_text(finding, "check", "?"));
+        if (name) {
+            putchar(' ');
+            text_print(stdout, name);
+        }
+        fputs(": ", stdout);
+        text_print(stdout, json_text(finding, "detail", ""));
+        putchar('\n');
+    }
+}
+
+static int run(struct globals *globals, int argc, char **argv, int first)
+{
+    int code = verb_parse_plain(&verb_doctor, globals, argc, argv, first);
+    AUTO_JSON struct json_object *findings = NULL;
+    AUTO_MANAGER struct enclave_manager *manager = NULL;
+    struct doctor doctor = {.globals = globals};
+
+    if (code >= 0) {
+        return code;
+    }
+    findings = json_object_new_array();
+    if (!findings) {
+        report_error("out of memory");
+        return EXIT_ENCLAVE;
+    }
+    doctor.findings = findings;
+    manager = check_config(&doctor);
+    if (manager) {
+        check_plugins(&doctor, manager);
+        check_backends(&doctor, manager);
+    }
+    if (globals->json) {
+        puts(json_object_to_json_string_ext(findings, JSON_C_TO_STRING_PLAIN |
+                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
+    } else {
+        print_findings(findings);
+    }
+    return verb_finish(doctor.config_ok && doctor.backends_ok > 0 ? EXIT_OK : EXIT_FAULT);
+}
+
+const struct verb verb_doctor = {"doctor", "Say what works here, and what to do about the rest",
+                                 help, run};

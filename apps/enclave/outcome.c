@@ -1,0 +1,98 @@
+/*
+ * outcome.c - see outcome.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "outcome.h"
+
+#include "report.h"
+#include "verbs.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* A tool that is no program has no exit code; its status tells. */
+static int exited(const struct enclave_result *result)
+{
+    if (result->exit_code > 0) {
+        return result->exit_code & 0xff;
+    }
+    return result->status == ENCLAVE_RESULT_SUCCESS ? EXIT_OK : EXIT_FAULT;
+}
+
+int outcome_exit_code(const struct enclave_result *result)
+{
+    switch (result->cause) {
+    case ENCLAVE_CAUSE_EXITED:
+        return exited(result);
+    case ENCLAVE_CAUSE_SIGNALED:
+        return EXIT_SIGNAL + result->signal;
+    case ENCLAVE_CAUSE_TIMEOUT:
+        return EXIT_TIMED_OUT;
+    case ENCLAVE_CAUSE_OOM:
+        return EXIT_SIGNAL + SIGKILL;
+    case ENCLAVE_CAUSE_CANCELLED:
+        return EXIT_SIGNAL + SIGINT;
+    default: /* output_limit, backend_lost, and what a newer library may know */
+        return EXIT_ENCLAVE;
+    }
+}
+
+static const char *error_or(const struct enclave_result *result, const char *otherwise)
+{
+    return result->error && result->error[0] != '\0' && result->stderr_bytes == 0 ? result->error
+                                                                                  : otherwise;
+}
+
+/* Shells are silent about an interrupt and a closed pipe, too. */
+static void report_signal(int number)
+{
+    const char *name = strsignal(number);
+
+    if (number != SIGINT && number != SIGPIPE) {
+        report_error("the program was ended by signal %d (%s)", number, name ? name : "unknown");
+    }
+}
+
+static void report_timeout(const struct enclave_result *result, int64_t timeout_ms)
+{
+    double seconds = timeout_ms > 0 ? (double)timeout_ms / 1e3 : (double)result->wall_us / 1e6;
+
+    if (timeout_ms <= 0 && seconds >= 1) {
+        seconds = (double)(int64_t)(seconds + 0.5); /* the limit, as nearly as we know it */
+    }
+    report_error("timed out after %.6g s", seconds);
+}
+
+void outcome_report(const struct enclave_result *result, int64_t timeout_ms, const char *memory)
+{
+    switch (result->cause) {
+    case ENCLAVE_CAUSE_EXITED:
+        if (result->exit_code <= 0 && result->status != ENCLAVE_RESULT_SUCCESS) {
+            report_error("%s: %s", result->tool_name, error_or(result, "failed"));
+        }
+        break;
+    case ENCLAVE_CAUSE_SIGNALED:
+        report_signal(result->signal);
+        break;
+    case ENCLAVE_CAUSE_TIMEOUT:
+        report_timeout(result, timeout_ms);
+        break;
+    case ENCLAVE_CAUSE_OOM:
+        report_error("killed: out of memory%s%s%s", memory ? " (limit " : "", memory ? memory : "",
+                     memory ? ")" : "");
+        break;
+    case ENCLAVE_CAUSE_CANCELLED:
+        break;
+    case ENCLAVE_CAUSE_OUTPUT_LIMIT:
+        report_error("killed: it wrote more output than the configuration allows");
+        break;
+    case ENCLAVE_CAUSE_BACKEND_LOST:
+        report_error("%s", error_or(result, "the sandbox or its engine went away before the "
+                                            "program ended"));
+        break;
+    default:
+        report_error("%s", error_or(result, "the program ended in an unknown way"));
+        break;
+    }
+}

@@ -1,0 +1,101 @@
+# shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
+# SPDX-License-Identifier: Apache-2.0
+#
+# Shell functions that the scripts of this folder share: messages, root, packages, the container engine's socket.
+# To be sourced by bash, with `set -euo pipefail` in force. Messages go to stderr, so that stdout is the script's own.
+
+ENCLAVE_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# What building needs, and what the tests and checks need besides; docs/dependencies.md has the reasons.
+BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config musl-tools libcurl4-openssl-dev libjson-c-dev
+    libinih-dev libarchive-dev libseccomp-dev)
+TEST_PACKAGES=(libcmocka-dev openssl python3 util-linux clang clang-format clang-tidy)
+
+say() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+# as_root COMMAND...: as it is when we are root, else with sudo.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "'$*' needs root: run this as root, or install sudo"
+    fi
+}
+
+# Names of those packages that are not installed.
+missing_packages() {
+    local package installed
+    installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
+    for package in "$@"; do
+        grep -qxF "$package installed" <<<"$installed" || printf '%s\n' "$package"
+    done
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -q "$@" >&2
+}
+
+apt_has_lists() {
+    [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ]
+}
+
+# install_packages NAME...: what is missing and nothing else; a machine that has all of it sees no apt at all.
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "missing: ${missing[*]}; install them (only apt-get is known to this script)"
+    say "installing ${missing[*]}"
+    # The package lists of this machine may be absent, or too old to fetch from; only then are they fetched.
+    if ! apt_has_lists || ! apt_install "${missing[@]}"; then
+        say "fetching package lists"
+        as_root apt-get update -q >&2 || die "apt-get update failed: see its messages above"
+        apt_install "${missing[@]}" || die "cannot install ${missing[*]}: see the messages of apt-get above"
+    fi
+}
+
+# Path of the Docker engine's socket; empty when DOCKER_HOST names an engine that is not behind a local one.
+docker_socket() {
+    if [ -n "${ENCLAVE_DOCKER_SOCKET:-}" ]; then
+        printf '%s\n' "$ENCLAVE_DOCKER_SOCKET"
+    elif [ -z "${DOCKER_HOST:-}" ]; then
+        printf '/var/run/docker.sock\n'
+    elif [ "${DOCKER_HOST#unix://}" != "$DOCKER_HOST" ]; then
+        printf '%s\n' "${DOCKER_HOST#unix://}"
+    fi
+}
+
+# The programs that we run know one variable for it.
+if [ -n "${ENCLAVE_DOCKER_SOCKET:-}" ]; then
+    export DOCKER_HOST=unix://$ENCLAVE_DOCKER_SOCKET
+fi
+
+# with_engine COMMAND...: run it as the calling user, who may be one that the engine's socket is closed to (a fresh
+# install of Docker opens it to the group `docker` only): then with that group added, for this one command.
+with_engine() {
+    local socket
+    socket=$(docker_socket)
+    if [ -z "$socket" ] || [ ! -S "$socket" ] || [ -w "$socket" ]; then
+        "$@"
+        return
+    fi
+    local groups variables
+    groups=$(id -G | tr ' ' ,),$(as_root stat -c %g "$socket")
+    mapfile -t variables < <(env | grep -E '^(ENCLAVE|DOCKER|CTEST|CMAKE|[AT]SAN|UBSAN|XDG)_[A-Z_]*=' || true)
+    as_root setpriv --reuid "$(id -u)" --regid "$(id -g)" --groups "$groups" \
+        env HOME="$HOME" PATH="$PATH" "${variables[@]}" "$@"
+}
+
+# Compile with all processors.
+jobs_flag() {
+    printf -- '-j%s\n' "$(nproc)"
+}

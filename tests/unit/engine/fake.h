@@ -1,0 +1,51 @@
+/*
+ * fake.h - a scripted engine on a Unix socket, for answers that a real one cannot be made to give.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ENCLAVE_TEST_FAKE_H
+#define ENCLAVE_TEST_FAKE_H
+
+#include "engine.h"
+
+#include <stddef.h>
+
+struct fake;
+
+/*
+ * Answer one request on `fd`; `request` is its head and body, NUL-terminated. Returns 1 to keep the
+ * connection, 0 to close it. Called by the connection's own thread.
+ */
+typedef int (*fake_answer_fn)(void *ctx, int fd, const char *request);
+
+/* It answers /_ping and /version by itself, with `api` ("1.41") and `min`; either may be NULL: no
+ * such header, no such member. */
+struct fake *fake_new(const char *api, const char *min, fake_answer_fn answer, void *ctx);
+void fake_free(struct fake *fake);
+
+/* Close all connections and the socket, as an engine that stops; and be there again. */
+void fake_stop(struct fake *fake);
+void fake_start(struct fake *fake);
+void fake_set_api(struct fake *fake, const char *api, const char *min);
+
+const char *fake_address(const struct fake *fake); /* "unix:///tmp/..." */
+const char *fake_folder(const struct fake *fake);  /* where it lives; files of the test go there */
+unsigned fake_connections(struct fake *fake);      /* accepted so far */
+/* Requests so far whose text has `part`, those for /_ping and /version included. */
+unsigned fake_requests(struct fake *fake, const char *part);
+
+/* An engine for it. Fails the test when that does not work. */
+struct engine *fake_engine(const struct fake *fake);
+
+void fake_send(int fd, const char *text);
+void fake_send_bytes(int fd, const void *data, size_t length);
+/* A whole answer with Content-Length. */
+void fake_send_answer(int fd, int status, const char *body);
+/* Wait until the other side has closed. */
+void fake_wait_for_close(int fd);
+
+/* An fd that becomes readable after `ms`, for cancelling; close it. */
+int fake_cancel_after(int ms);
+long fake_now_ms(void);
+
+#endif
