@@ -42,6 +42,7 @@ int32_t call_get_info(struct enclave_call *call, struct enclave_call_info *ret,
     struct enclave_call_info info = {.size = size < sizeof info ? size : (uint32_t)sizeof info,
                                      .sandbox_id = call->sandbox->id,
                                      .working_dir = call->sandbox->working_dir,
+                                     .config = call->sandbox->config_text,
                                      .execution_id = call->execution_id,
                                      .timeout_ms = time_left_ms(call),
                                      .max_output = CALL_OUTPUT_DEFAULT};
@@ -264,8 +265,9 @@ int32_t call_set_output(struct enclave_call *call, const void *data, uint64_t le
     if (r < 0) {
         return enclave_error_set(err, r, "set_output: out of memory");
     }
-    if (call->options->output && length > 0) {
-        (void)call->options->output(call->options->output_ctx, ENCLAVE_STDOUT, data, length);
+    if (call->options->output && length > 0 &&
+        call->options->output(call->options->output_ctx, ENCLAVE_STDOUT, data, length) != 0) {
+        return enclave_error_set(err, ENCLAVE_ECANCELLED, "set_output: cancelled by the caller");
     }
     return 0;
 }

@@ -8,8 +8,20 @@
 #include "manager.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A thread that takes no signal: those are the embedding program's. 0 or an errno. */
+static int start_thread(pthread_t *ret_thread, void *(*run)(void *), void *arg)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = pthread_create(ret_thread, NULL, run, arg);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
 
 /* Why a sandbox is to go, or NULL. An age is counted on the manager's clock. */
 static const char *stale(struct enclave_manager *manager, struct sandbox *sandbox, int64_t now_s)
@@ -58,11 +70,10 @@ static int32_t sweep(struct enclave_manager *manager, json_object *rows, struct 
     for (size_t i = 0; i < count; i++) {
         struct enclave_error why = ENCLAVE_ERROR_INIT;
         const char *reason = stale(manager, all[i], now_s);
-        struct sandbox *taken = reason ? sandbox_map_remove(&manager->sandboxes, all[i]->id) : NULL;
-        if (!taken) {
+        if (!reason || !sandbox_map_remove(&manager->sandboxes, all[i])) {
             continue;
         }
-        int32_t r = manager_destroy(manager, taken, &why);
+        int32_t r = manager_destroy(manager, all[i], &why);
         manager_log(manager, r < 0 ? ENCLAVE_LOG_ERROR : ENCLAVE_LOG_INFO,
                     "sweep: sandbox '%s': %s%s%s", all[i]->id, reason, r < 0 ? ": " : "",
                     r < 0 ? why.message : "");
@@ -148,7 +159,7 @@ int32_t enclave_manager_cleanup_all_sandboxes(struct enclave_manager *manager,
         return enclave_error_set(err, ENCLAVE_ENOMEM, "delete all sandboxes: out of memory");
     }
     while (started + 1 < deleting.count && started < DELETERS &&
-           pthread_create(&threads[started], NULL, delete_some, &deleting) == 0) {
+           start_thread(&threads[started], delete_some, &deleting) == 0) {
         started++;
     }
     (void)delete_some(&deleting);
@@ -188,7 +199,7 @@ static void *run_cleanup(void *arg)
 
 int32_t cleanup_start(struct enclave_manager *manager, struct enclave_error *err)
 {
-    int r = pthread_create(&manager->cleanup, NULL, run_cleanup, manager);
+    int r = start_thread(&manager->cleanup, run_cleanup, manager);
     if (r != 0) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "start the cleanup thread: %s", strerror(r));
     }

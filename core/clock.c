@@ -27,6 +27,18 @@ int64_t clock_utc_us(void)
     return read_us(CLOCK_REALTIME);
 }
 
+int64_t clock_seconds_to_ms(double seconds)
+{
+    if (!(seconds > 0)) {
+        return 0;
+    }
+    if (seconds >= (double)CLOCK_MS_MAX / 1000) {
+        return CLOCK_MS_MAX;
+    }
+    int64_t ms = (int64_t)(seconds * 1000 + 0.5);
+    return ms > 0 ? ms : 1;
+}
+
 void clock_format_utc(int64_t utc_us, char ret_text[CLOCK_TEXT_SIZE])
 {
     time_t seconds = (time_t)(utc_us / 1000000);

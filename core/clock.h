@@ -15,6 +15,10 @@ int64_t clock_monotonic_us(void);
 /* Microseconds since the Unix epoch, UTC. */
 int64_t clock_utc_us(void);
 
+/* Seconds as a timeout in milliseconds: 0 (no limit) only for 0, and never so long that it overflows. */
+int64_t clock_seconds_to_ms(double seconds);
+#define CLOCK_MS_MAX INT64_C(1000000000000)
+
 #define CLOCK_TEXT_SIZE 32
 /* ISO 8601 with microseconds and "Z", as "2025-01-31T12:00:00.000000Z". */
 void clock_format_utc(int64_t utc_us, char ret_text[CLOCK_TEXT_SIZE]);

@@ -9,6 +9,7 @@
 #include "id.h"
 #include "json.h"
 #include "options.h"
+#include "utf8.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -125,6 +126,10 @@ static int32_t apply_environment(struct settings *settings, struct enclave_error
 static int32_t apply_override(struct settings *settings, const char *text,
                               struct enclave_error *err)
 {
+    if (utf8_valid_prefix(text, strlen(text)) < strlen(text)) {
+        return enclave_error_set(err, ENCLAVE_ECONFIG, "option: not valid UTF-8 at byte %zu",
+                                 utf8_valid_prefix(text, strlen(text)));
+    }
     const char *equals = strchr(text, '=');
     const char *dot = equals ? memrchr(text, '.', (size_t)(equals - text)) : NULL;
     if (!dot || dot == text || dot + 1 == equals) {
@@ -167,6 +172,16 @@ static int32_t unknown_key(const struct setting *s, const char *near, struct enc
                              near ? "'?" : "; 'enclave config' lists the keys");
 }
 
+/* The place in front of what was wrong with the value. */
+static int32_t bad_value(const struct setting *s, struct enclave_error *err)
+{
+    if (err) {
+        err->code = ENCLAVE_ECONFIG;
+    }
+    return enclave_error_prefix(err, ENCLAVE_ECONFIG, "%s: [%s] %s: ", s->source, s->section,
+                                s->key);
+}
+
 static int32_t check_sandbox_setting(struct config *config, const struct setting *s,
                                      struct enclave_error *err)
 {
@@ -180,7 +195,7 @@ static int32_t check_sandbox_setting(struct config *config, const struct setting
     }
     json_object *value = field_from_text(field, s->value, err);
     if (!value) {
-        return enclave_error_prefix(err, ENCLAVE_ECONFIG, "%s: [sandbox] %s: ", s->source, s->key);
+        return bad_value(s, err);
     }
     if (field->asks) {
         config->sandbox_bits |= field->asks(value);
@@ -194,7 +209,7 @@ static int32_t check_setting(struct config *config, const struct setting *s,
                              struct enclave_error *err)
 {
     if (strcmp(s->section, "sandbox") == 0) {
-        return check_sandbox_setting(config, s, err);
+        return !s->key[0] ? 0 : check_sandbox_setting(config, s, err);
     }
     if (is_plugin_section(s->section)) {
         return 0; /* when the plugin is loaded */
@@ -207,14 +222,16 @@ static int32_t check_setting(struct config *config, const struct setting *s,
             "[backend NAME] or [tool NAME]",
             s->source, s->section);
     }
+    if (!s->key[0]) {
+        return 0;
+    }
     const struct enclave_option *option = option_find(table, s->key);
     if (!option) {
         return unknown_key(s, option_suggest(table, s->key), err);
     }
     json_object *value = option_from_text(option->type, s->value, err);
     if (!value) {
-        return enclave_error_prefix(err, ENCLAVE_ECONFIG, "%s: [%s] %s: ", s->source, s->section,
-                                    s->key);
+        return bad_value(s, err);
     }
     json_object_put(value);
     return 0;
@@ -283,7 +300,9 @@ static int32_t check_names(const struct config *config, const char *key,
 static int32_t take_seconds(const struct config *config, const char *key, double minimum,
                             double *ret_seconds, struct enclave_error *err)
 {
-    *ret_seconds = strtod(text_of(config, "enclave", key), NULL);
+    JSON_AUTO seconds =
+        option_from_text(ENCLAVE_OPTION_SECONDS, text_of(config, "enclave", key), err);
+    *ret_seconds = json_object_get_double(seconds); /* checked before */
     if (*ret_seconds < minimum || *ret_seconds > 1e9) {
         return enclave_error_set(
             err, ENCLAVE_ECONFIG, "%s: [enclave] %s: expected at least %g seconds, got '%s'",
@@ -424,7 +443,7 @@ json_object *config_plugin_options(const struct config *config, const char *sect
     json_object *values = option_defaults(table, err);
     for (size_t i = 0; values && i < config->settings.count; i++) {
         const struct setting *s = &config->settings.items[i];
-        if (strcmp(s->section, section) != 0) {
+        if (strcmp(s->section, section) != 0 || !s->key[0]) {
             continue;
         }
         const struct enclave_option *option = option_find(table, s->key);
@@ -432,7 +451,7 @@ json_object *config_plugin_options(const struct config *config, const char *sect
         if (!option) {
             unknown_key(s, option_suggest(table, s->key), err);
         } else if (!(value = option_from_text(option->type, s->value, err))) {
-            enclave_error_prefix(err, ENCLAVE_ECONFIG, "%s: [%s] %s: ", s->source, section, s->key);
+            bad_value(s, err);
         }
         if (!value || json_set(values, s->key, value) < 0) {
             json_object_put(values);

@@ -19,6 +19,9 @@
 /* More than any honest file; a wrong path must not eat memory. */
 enum { SETTINGS_MAX = 4096, FILE_LINES_MAX = 100000 };
 
+/* What inih keeps of a section's name (MAX_SECTION in ini.c, with its NUL). */
+enum { SECTION_MAX = 49 };
+
 const struct setting *settings_find(const struct settings *settings, const char *section,
                                     const char *key)
 {
@@ -102,32 +105,35 @@ static int32_t reading_fails(struct reading *reading, const char *what)
     return reading->failed;
 }
 
-/* fgets() for inih: one line, without leading blanks. */
-static char *read_line(char *line, int size, void *stream)
+/* fgets(), but a NUL does not hide what is behind it. The length, -1 at the end of the file. */
+static int take_line(FILE *file, char *line, int size)
 {
-    struct reading *reading = stream;
-    if (reading->failed || !fgets(line, size, reading->file)) {
-        return NULL;
+    int length = 0, c = 0;
+    while (length + 1 < size && c != '\n' && (c = getc_unlocked(file)) != EOF) {
+        line[length++] = (char)c;
     }
-    reading->line++;
-    size_t length = strlen(line);
-    if (length + 1 == (size_t)size && line[length - 1] != '\n') {
-        char what[80];
-        (void)snprintf(what, sizeof what, "line is longer than %d bytes", size - 2);
-        reading_fails(reading, what);
-        return NULL;
+    line[length] = '\0';
+    return length > 0 ? length : -1;
+}
+
+/* What is wrong with a line before inih sees it; NULL: nothing. */
+static const char *fault_of(const char *line, size_t length, size_t size, char text[80])
+{
+    if (memchr(line, '\0', length)) {
+        return "a NUL byte";
+    }
+    if (length + 1 == size && line[length - 1] != '\n') {
+        (void)snprintf(text, 80, "line is longer than %zu bytes", size - 2);
+        return text;
     }
     if (utf8_valid_prefix(line, length) < length) {
-        reading_fails(reading, "not valid UTF-8");
-        return NULL;
+        return "not valid UTF-8";
     }
-    if (reading->line > FILE_LINES_MAX) {
-        reading_fails(reading, "too many lines");
-        return NULL;
+    if (line[0] == '[' && strcspn(line, "]") > SECTION_MAX + 1) { /* inih would cut it */
+        (void)snprintf(text, 80, "name of a section is longer than %d bytes", SECTION_MAX);
+        return text;
     }
-    size_t blanks = strspn(line, " \t");
-    memmove(line, line + blanks, length - blanks + 1);
-    return line;
+    return NULL;
 }
 
 /* "[backend   docker]" -> "backend docker". */
@@ -144,6 +150,45 @@ static void squeeze(char *to, size_t size, const char *from)
     to[n] = '\0';
 }
 
+/* inih tells a section only with its first key; an empty one may be misspelt too. */
+static int32_t note_section(struct reading *reading, const char *line)
+{
+    char name[128], inner[128], source[4200];
+    size_t length = strcspn(line, "]");
+    if (line[0] != '[' || line[length] != ']') {
+        return 0;
+    }
+    (void)snprintf(inner, sizeof inner, "%.*s", (int)length - 1, line + 1);
+    squeeze(name, sizeof name, inner);
+    (void)snprintf(source, sizeof source, "%s:%d", reading->path, reading->line);
+    reading->failed = settings_find(reading->settings, name, "")
+                          ? 0
+                          : settings_add(reading->settings, name, "", "", source, 0, reading->err);
+    return reading->failed;
+}
+
+/* fgets() for inih: one line, without leading blanks. */
+static char *read_line(char *line, int size, void *stream)
+{
+    struct reading *reading = stream;
+    char text[80];
+    int got = reading->failed ? -1 : take_line(reading->file, line, size);
+    if (got < 0) {
+        return NULL;
+    }
+    reading->line++;
+    size_t length = (size_t)got, blanks = strspn(line, " \t");
+    const char *fault = reading->line > FILE_LINES_MAX
+                            ? "too many lines"
+                            : fault_of(line + blanks, length - blanks, (size_t)size - blanks, text);
+    if (fault) {
+        reading_fails(reading, fault);
+        return NULL;
+    }
+    memmove(line, line + blanks, length - blanks + 1);
+    return note_section(reading, line) < 0 ? NULL : line;
+}
+
 static int on_setting(void *user, const char *section, const char *key, const char *value)
 {
     struct reading *reading = user;
@@ -151,6 +196,9 @@ static int on_setting(void *user, const char *section, const char *key, const ch
 
     if (reading->failed) {
         return 0;
+    }
+    if (!key[0]) {
+        return reading_fails(reading, "expected 'key = value'") == 0;
     }
     if (!section[0]) {
         return reading_fails(reading, "a setting before the first [section]") == 0;

@@ -12,7 +12,7 @@
 
 struct setting {
     char *section; /* "enclave", "backend docker", with single spaces */
-    char *key;
+    char *key;     /* "": the section itself, which may have no other setting */
     char *value;
     char *source; /* "FILE:LINE", "option", "environment" */
 };

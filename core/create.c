@@ -73,7 +73,7 @@ static int32_t choose_automatic(struct enclave_manager *manager, struct plugin *
     pthread_mutex_lock(&manager->lock);
     if (!manager->automatic) {
         manager->automatic = chosen;
-        manager_log(manager, ENCLAVE_LOG_INFO, "backend auto: %s", chosen->name);
+        manager_log(manager, ENCLAVE_LOG_DEBUG, "backend auto: %s", chosen->name);
     }
     *ret_backend = manager->automatic;
     pthread_mutex_unlock(&manager->lock);
@@ -106,14 +106,13 @@ static int32_t choose_backend(struct enclave_manager *manager, const char *type,
 static int32_t take_config(struct enclave_manager *manager, struct sandbox *sandbox,
                            const char *config_json, uint64_t *ret_bits, struct enclave_error *err)
 {
-    JSON_AUTO given = json_parse_object(config_json, "configuration", err);
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    JSON_AUTO given = json_parse_object(config_json, "configuration", &why);
     if (!given) {
-        return ENCLAVE_EINVALID;
+        return enclave_error_set(err, why.code, "%s", why.message);
     }
-    /* A copy: json-c objects must not be shared between threads, not even for reading. */
-    char *text = json_text(manager->config.sandbox);
-    JSON_AUTO ini = text ? json_tokener_parse(text) : NULL;
-    free(text);
+    /* A copy, since what is applied shares its values with what it is applied to. */
+    JSON_AUTO ini = json_copy(manager->config.sandbox);
     sandbox->config = fields_defaults(err);
     if (!ini || !sandbox->config) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
@@ -179,15 +178,13 @@ static int64_t timeout_option_ms(json_object *options)
     if (!json_object_object_get_ex(options, "timeout", &timeout) || !timeout) {
         return -1;
     }
-    return (int64_t)(json_object_get_double(timeout) * 1000 + 0.5);
+    return clock_seconds_to_ms(json_object_get_double(timeout));
 }
 
 static int32_t open_tool(struct plugin *plugin, json_object *given, struct sandbox_tool *tool,
                          struct enclave_error *err)
 {
-    char *defaults = json_text(plugin->options);
-    JSON_AUTO options = defaults ? json_tokener_parse(defaults) : NULL;
-    free(defaults);
+    JSON_AUTO options = json_copy(plugin->options); /* other threads open the same tool */
     if (!options) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     }
@@ -312,21 +309,17 @@ static int32_t make(struct sandbox *sandbox, const struct enclave_create_options
     struct buffer metadata = BUFFER_INIT(64 * 1024);
     struct enclave_sink sink = {sizeof sink, 0, &metadata, sink_to_buffer};
     struct enclave_sandbox_facts facts = {.size = sizeof facts, .metadata = &sink};
-    char *config = json_text(sandbox->config);
     struct enclave_sandbox_spec spec = {
         .size = sizeof spec,
         .cancel_fd = cancel_descriptor(options->cancel),
         .id = sandbox->id,
-        .config = config,
+        .config = sandbox->config_text,
         .explicit_bits = still_asked(explicit_bits, fields_wanted(sandbox->config)),
         .progress = options->progress,
         .progress_ctx = options->progress_ctx,
     };
     void *handle = NULL;
-    int32_t r =
-        config ? backend->loaded.ops.backend.create(backend->backend, &spec, &facts, &handle, err)
-               : enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
-    free(config);
+    int32_t r = backend->loaded.ops.backend.create(backend->backend, &spec, &facts, &handle, err);
     if (r == 0) {
         sandbox->handle = handle;
         sandbox->unenforced |= facts.unenforced;
@@ -380,8 +373,9 @@ static int32_t prepare(struct enclave_manager *manager, struct sandbox *sandbox,
         json_object_get_string(json_object_object_get(sandbox->config, "working_dir"));
     double timeout = json_object_get_double(json_object_object_get(sandbox->config, "timeout"));
     sandbox->working_dir = strdup(dir);
-    sandbox->timeout_ms = (int64_t)(timeout * 1000 + 0.5);
-    if (!sandbox->working_dir) {
+    sandbox->config_text = json_text(sandbox->config);
+    sandbox->timeout_ms = clock_seconds_to_ms(timeout);
+    if (!sandbox->working_dir || !sandbox->config_text) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     }
     if ((r = choose_backend(manager, type, &sandbox->backend, err)) < 0 ||
@@ -430,7 +424,9 @@ int32_t enclave_manager_create_sandbox(struct enclave_manager *manager, const ch
         publish(manager, sandbox);
         memcpy(ret_id, sandbox->id, ENCLAVE_ID_SIZE);
     } else if (sandbox) {
-        sandbox_unref(sandbox_map_remove(&manager->sandboxes, sandbox->id));
+        if (sandbox_map_remove(&manager->sandboxes, sandbox)) {
+            sandbox_unref(sandbox);
+        }
     }
     sandbox_unref(sandbox);
     return r < 0 ? enclave_error_prefix(err, r, "create a sandbox: ") : 0;
@@ -531,9 +527,8 @@ int32_t enclave_manager_delete_sandbox(struct enclave_manager *manager, const ch
         return manager ? ENCLAVE_ENOTFOUND : ENCLAVE_EINVALID;
     }
     int32_t r = refuse_unfinished(sandbox, "delete", err);
-    struct sandbox *taken = r == 0 ? sandbox_map_remove(&manager->sandboxes, id) : NULL;
-    if (taken) {
-        r = manager_destroy(manager, taken, err);
+    if (r == 0 && sandbox_map_remove(&manager->sandboxes, sandbox)) {
+        r = manager_destroy(manager, sandbox, err);
     } else if (r == 0) {
         r = enclave_error_set(err, ENCLAVE_ENOTFOUND, "delete a sandbox: no sandbox '%s'", id);
     }

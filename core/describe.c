@@ -18,7 +18,7 @@ json_object *describe_tool(const struct plugin *tool)
     json_object *schema = json_object_new_object();
     json_object *function = json_object_new_object();
     /* Parsed anew, because a json-c object must not be shared between threads. */
-    json_object *parameters = json_tokener_parse(tool->loaded.ops.tool.parameters);
+    json_object *parameters = json_parse_own(tool->loaded.ops.tool.parameters);
 
     if (json_set_string(function, "name", tool->name) < 0 ||
         json_set_string(function, "description", tool->loaded.ops.tool.description) < 0) {

@@ -25,6 +25,9 @@ struct piece {
     uint32_t length;
 };
 
+/* Both windows full of pieces of one byte. */
+enum { QUEUE_MAX = 2 * WINDOW * (1 + sizeof(struct piece)) };
+
 struct running {
     struct exec *exec;
     void *process;
@@ -153,9 +156,10 @@ static void deliver_piece(struct running *run, struct pump *pump, uint32_t strea
         pump->failed = enclave_error_set(err, ENCLAVE_ENOMEM, "keep the output: out of memory");
     }
     if (to->sink && pump->failed == 0) {
-        pump->failed = to->sink->write(to->sink->ctx, data, length);
-        if (pump->failed < 0) {
-            enclave_error_set(err, pump->failed, "the receiver of the output failed");
+        int32_t r = to->sink->write(to->sink->ctx, data, length);
+        if (r != 0) { /* positive breaks the contract; it must not come out as a success */
+            pump->failed = enclave_error_set(err, r < 0 ? r : ENCLAVE_EIO,
+                                             "the receiver of the output failed");
         }
     }
     if (exec->output && !to->sink && pump->killed_for != ENCLAVE_CAUSE_CANCELLED &&
@@ -171,6 +175,23 @@ static void deliver_piece(struct running *run, struct pump *pump, uint32_t strea
     exec->ops->process_credit(run->process, stream, length);
 }
 
+/* Between two pieces too: a slow receiver of a full queue must not stretch the program's time. */
+static void heed_end(struct running *run, struct pump *pump)
+{
+    if (pump->killed_for) {
+        return;
+    }
+    pthread_mutex_lock(&run->lock);
+    int cancelled = run->cancelled;
+    int over = !run->exited && clock_monotonic_us() >= run->exec->deadline_us;
+    pthread_mutex_unlock(&run->lock);
+    if (cancelled) {
+        kill_for(run, pump, ENCLAVE_CAUSE_CANCELLED);
+    } else if (over) {
+        kill_for(run, pump, ENCLAVE_CAUSE_TIMEOUT);
+    }
+}
+
 static void deliver(struct running *run, struct pump *pump, struct enclave_error *err)
 {
     size_t at = 0;
@@ -178,6 +199,7 @@ static void deliver(struct running *run, struct pump *pump, struct enclave_error
         struct piece piece;
         memcpy(&piece, pump->taken.data + at, sizeof piece);
         at += sizeof piece;
+        heed_end(run, pump);
         deliver_piece(run, pump, piece.stream, pump->taken.data + at, piece.length, err);
         at += piece.length;
     }
@@ -314,7 +336,7 @@ int32_t exec_run(struct exec *exec, struct enclave_error *err)
     struct running run = {.exec = exec,
                           .lock = PTHREAD_MUTEX_INITIALIZER,
                           .queued_mode = exec->output || exec->out.sink || exec->err.sink,
-                          .queue = BUFFER_INIT(4 * WINDOW + (1u << 20))};
+                          .queue = BUFFER_INIT(QUEUE_MAX)};
     struct pump pump = {.stdin_open = exec->stdin_length > 0, .taken = run.queue};
     struct cancel_watch watch = {on_cancel, &run, NULL};
     int64_t started_us = clock_monotonic_us();

@@ -11,6 +11,7 @@
 #include "result.h"
 #include "schema.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,17 +38,30 @@ static int64_t choose_timeout_ms(const struct plugin *plugin, json_object *param
     json_object *timeout = NULL, *properties = NULL;
     if (json_object_object_get_ex(plugin->schema, "properties", &properties) &&
         json_object_object_get_ex(properties, "timeout", NULL) &&
-        json_object_object_get_ex(params, "timeout", &timeout)) {
-        double seconds = json_object_get_double(timeout);
-        return seconds <= 0 ? 0 : seconds > 1e9 ? (int64_t)1e12 : (int64_t)(seconds * 1000 + 0.5);
+        json_object_object_get_ex(params, "timeout", &timeout) && timeout) {
+        return clock_seconds_to_ms(json_object_get_double(timeout));
     }
     if (options->timeout_ms >= 0) {
-        return options->timeout_ms;
+        return options->timeout_ms < CLOCK_MS_MAX ? options->timeout_ms : CLOCK_MS_MAX;
     }
     if (tool->timeout_ms >= 0) {
         return tool->timeout_ms;
     }
     return sandbox->timeout_ms >= 0 ? sandbox->timeout_ms : DEFAULT_TIMEOUT_MS;
+}
+
+/* Not with %g: the locale of the program might put a comma into the number. */
+static void say_timeout(int64_t ms, char *text, size_t size)
+{
+    char number[40];
+    int n = snprintf(number, sizeof number, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
+    while (number[n - 1] == '0') {
+        number[--n] = '\0';
+    }
+    if (number[n - 1] == '.') {
+        number[--n] = '\0';
+    }
+    (void)snprintf(text, size, "Command timed out after %s seconds", number);
 }
 
 /* What to say about an end when the program said nothing on stderr. */
@@ -56,8 +70,7 @@ static const char *sentence_for(const struct enclave_call *call, char *text, siz
     const struct enclave_outcome *o = &call->outcome;
     switch (o->cause) {
     case ENCLAVE_CAUSE_TIMEOUT:
-        (void)snprintf(text, size, "Command timed out after %g seconds",
-                       (double)call->run_timeout_ms / 1000);
+        say_timeout(call->run_timeout_ms, text, size);
         break;
     case ENCLAVE_CAUSE_CANCELLED:
         (void)snprintf(text, size, "Command was cancelled");
@@ -216,8 +229,10 @@ static int32_t execute_in(struct sandbox *sandbox, const char *name, const char 
     if (!tool) {
         return no_such_tool(sandbox, name, err);
     }
-    JSON_AUTO params = json_parse_object(params_json, "parameters", err);
-    int32_t r = params ? schema_check(tool->plugin->schema, params, err) : ENCLAVE_EINVALID;
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    JSON_AUTO params = json_parse_object(params_json, "parameters", &why);
+    int32_t r = params ? schema_check(tool->plugin->schema, params, err)
+                       : enclave_error_set(err, why.code, "%s", why.message);
     if (r == 0) {
         r = run_tool(sandbox, tool, params, options, ret_result, err);
     }
@@ -247,6 +262,7 @@ int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char
     if (!sandbox) {
         return ENCLAVE_ENOTFOUND;
     }
+    manager_begin(manager);
     int32_t r = sandbox_enter(sandbox, "execute a tool", manager_now_s(manager), err);
     if (r == 0) {
         count_executing(sandbox, 1);
@@ -256,5 +272,6 @@ int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char
         atomic_fetch_add(&manager->executions, 1);
     }
     sandbox_unref(sandbox);
+    manager_end(manager); /* the last touch: the manager may be freed from here on */
     return r;
 }

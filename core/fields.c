@@ -9,6 +9,7 @@
 #include "options.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------------------------- checks */
@@ -95,14 +96,18 @@ static json_object *check_pids(json_object *value, struct enclave_error *err)
 static json_object *check_size(json_object *value, struct enclave_error *err)
 {
     uint64_t bytes = 0;
-    if (json_object_is_type(value, json_type_int) && json_object_get_int64(value) > 0) {
-        return json_object_new_string(json_object_get_string(value));
-    }
-    if (!json_object_is_type(value, json_type_string) ||
+    int number = json_object_is_type(value, json_type_int);
+    if ((!number && !plain_text(value)) ||
         option_parse_size(json_object_get_string(value), &bytes) < 0 || bytes == 0) {
         return refuse(value, "a size such as \"512m\"", err);
     }
-    return json_object_get(value);
+    return number ? json_object_new_string(json_object_get_string(value)) : json_object_get(value);
+}
+
+static int ends_with(const char *text, size_t length, const char *end)
+{
+    size_t n = strlen(end);
+    return length >= n && strcmp(text + length - n, end) == 0;
 }
 
 static json_object *check_directory(json_object *value, struct enclave_error *err)
@@ -111,8 +116,8 @@ static json_object *check_directory(json_object *value, struct enclave_error *er
         const char *path = json_object_get_string(value);
         size_t length = strlen(path);
         if (path[0] == '/' && length > 1 && path[length - 1] != '/' && !strstr(path, "//") &&
-            !strstr(path, "/../") && !strstr(path, "/./") &&
-            strcmp(path + length - (length > 2 ? 3 : 0), "/..") != 0) {
+            !strstr(path, "/../") && !strstr(path, "/./") && !ends_with(path, length, "/..") &&
+            !ends_with(path, length, "/.")) {
             return json_object_get(value);
         }
     }
@@ -154,6 +159,19 @@ static json_object *check_text_map(json_object *value, struct enclave_error *err
     return json_object_get(value);
 }
 
+/* A misspelt `mode` must not make a folder writable. */
+static int volume_members_known(json_object *volume)
+{
+    json_object_object_foreach(volume, name, unused)
+    {
+        (void)unused;
+        if (strcmp(name, "bind") != 0 && strcmp(name, "mode") != 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static json_object *check_volumes(json_object *value, struct enclave_error *err)
 {
     static const char shape[] = "{\"/host/folder\": {\"bind\": \"/path\", \"mode\": \"ro\"}}";
@@ -165,7 +183,7 @@ static json_object *check_volumes(json_object *value, struct enclave_error *err)
         json_object *bind = NULL, *mode = NULL;
         JSON_AUTO source = json_object_new_string(host);
         if (host[0] != '/' || !plain_text(source) ||
-            !json_object_object_get_ex(volume, "bind", &bind)) {
+            !json_object_object_get_ex(volume, "bind", &bind) || !volume_members_known(volume)) {
             return refuse(value, shape, err);
         }
         JSON_AUTO checked = check_directory(bind, err);
@@ -182,6 +200,17 @@ static json_object *check_volumes(json_object *value, struct enclave_error *err)
     return json_object_get(value);
 }
 
+/* "8888", "8888/tcp", "53/udp" */
+static int port_name(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+    if (digits == 0 || digits > 5 || atoi(name) < 1 || atoi(name) > 65535) {
+        return 0;
+    }
+    return !name[digits] || strcmp(name + digits, "/tcp") == 0 ||
+           strcmp(name + digits, "/udp") == 0;
+}
+
 static json_object *check_ports(json_object *value, struct enclave_error *err)
 {
     static const char shape[] = "{\"8888/tcp\": 8888} or {\"8888/tcp\": [\"127.0.0.1\", 8888]}";
@@ -191,7 +220,6 @@ static json_object *check_ports(json_object *value, struct enclave_error *err)
     json_object_object_foreach(value, name, target)
     {
         json_object *port = target;
-        size_t digits = strspn(name, "0123456789");
         if (json_object_is_type(target, json_type_array)) {
             if (json_object_array_length(target) != 2 ||
                 !plain_text(json_object_array_get_idx(target, 0))) {
@@ -199,10 +227,7 @@ static json_object *check_ports(json_object *value, struct enclave_error *err)
             }
             port = json_object_array_get_idx(target, 1);
         }
-        int known = digits > 0 && digits < 6 &&
-                    (!name[digits] || strcmp(name + digits, "/tcp") == 0 ||
-                     strcmp(name + digits, "/udp") == 0);
-        if (!known || !json_object_is_type(port, json_type_int) ||
+        if (!port_name(name) || !json_object_is_type(port, json_type_int) ||
             json_object_get_int64(port) < 0 || json_object_get_int64(port) > 65535) {
             return refuse(value, shape, err);
         }
@@ -210,21 +235,29 @@ static json_object *check_ports(json_object *value, struct enclave_error *err)
     return json_object_get(value);
 }
 
+/* A string that reaches a program whole: without a NUL. */
+static int c_string(json_object *value)
+{
+    return json_object_is_type(value, json_type_string) &&
+           strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value);
+}
+
 static json_object *check_command(json_object *value, struct enclave_error *err)
 {
-    if (json_object_is_type(value, json_type_string)) {
-        return json_object_get(value);
+    int good = c_string(value) && json_object_get_string_len(value) > 0;
+    if (json_object_is_type(value, json_type_array)) {
+        good = json_object_array_length(value) > 0 &&
+               json_object_get_string_len(json_object_array_get_idx(value, 0)) > 0;
+        for (size_t i = 0; good && i < json_object_array_length(value); i++) {
+            good = c_string(json_object_array_get_idx(value, i));
+        }
     }
-    if (json_object_is_type(value, json_type_array) && json_object_array_length(value) > 0) {
-        JSON_AUTO list = option_from_json(ENCLAVE_OPTION_LIST, value, err);
-        return list ? json_object_get(list) : NULL;
-    }
-    return refuse(value, "a string or an array of strings", err);
+    return good ? json_object_get(value) : refuse(value, "a string or an array of strings", err);
 }
 
 static json_object *check_user(json_object *value, struct enclave_error *err)
 {
-    if (json_object_is_type(value, json_type_string)) {
+    if (plain_text(value)) {
         const char *text = json_object_get_string(value);
         size_t uid = strspn(text, "0123456789");
         size_t gid = text[uid] == ':' ? strspn(text + uid + 1, "0123456789") : 0;

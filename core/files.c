@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "folder_tar.h"
 #include "buffer.h"
+#include "folder_tar.h"
 #include "manager.h"
 
 #include <stddef.h>

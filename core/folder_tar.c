@@ -55,18 +55,26 @@ static int32_t fail(struct folder_tar *tar, const char *what, const char *path, 
 
 int32_t folder_tar_open(const char *folder, struct folder_tar **ret_tar, struct enclave_error *err)
 {
-    char *roots[] = {(char *)(uintptr_t)folder, NULL};
     struct folder_tar *tar = calloc(1, sizeof *tar);
+    char *root = strdup(folder);
+    char *roots[] = {root, NULL};
     int32_t r = 0;
 
-    if (!tar) {
+    if (!tar || !root) {
+        free(tar);
+        free(root);
         return enclave_error_set(err, ENCLAVE_ENOMEM, "read folder '%s': out of memory", folder);
     }
     tar->file = -1;
     tar->pending.limit = PENDING_MAX;
-    tar->root_length = strlen(folder);
+    tar->root_length = strlen(root);
+    while (tar->root_length > 0 && root[tar->root_length - 1] == '/') {
+        tar->root_length--; /* fts(3) joins names to it with one '/' of its own */
+    }
+    root[tar->root_length > 0 ? tar->root_length : 1] = '\0'; /* "/" stays */
     tar->writer = archive_write_new();
     tar->tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_COMFOLLOW, NULL);
+    free(root);
     if (!tar->tree || !tar->writer || archive_write_set_format_gnutar(tar->writer) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(tar->writer, 0) != ARCHIVE_OK ||
         archive_write_open(tar->writer, tar, NULL, take_bytes, NULL) != ARCHIVE_OK) {

@@ -7,6 +7,9 @@
 
 #include "utf8.h"
 
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,31 @@ static void free_tokener(json_tokener **tokener)
     if (*tokener) {
         json_tokener_free(*tokener);
     }
+}
+
+/* json-c takes NaN, Infinity and 1e999, none of which a reader of our JSON could take. */
+static int all_finite(json_object *value)
+{
+    if (json_object_is_type(value, json_type_double)) {
+        return isfinite(json_object_get_double(value));
+    }
+    if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            if (!all_finite(json_object_array_get_idx(value, i))) {
+                return 0;
+            }
+        }
+    }
+    if (json_object_is_type(value, json_type_object)) {
+        json_object_object_foreach(value, key, member)
+        {
+            (void)key;
+            if (!all_finite(member)) {
+                return 0;
+            }
+        }
+    }
+    return 1;
 }
 
 json_object *json_parse(const char *text, size_t length, const char *what,
@@ -51,7 +79,27 @@ json_object *json_parse(const char *text, size_t length, const char *what,
                           end);
         return NULL;
     }
+    if (!all_finite(value)) {
+        json_object_put(value);
+        enclave_error_set(err, ENCLAVE_EINVALID, "%s: not valid JSON: a number that is not finite",
+                          what);
+        return NULL;
+    }
     return value;
+}
+
+json_object *json_parse_own(const char *text)
+{
+    size_t length = strlen(text);
+    __attribute__((cleanup(free_tokener))) json_tokener *tokener =
+        length < INT_MAX ? json_tokener_new_ex(2 * JSON_DEPTH_MAX) : NULL;
+    return tokener ? json_tokener_parse_ex(tokener, text, (int)length + 1) : NULL;
+}
+
+json_object *json_copy(json_object *value)
+{
+    json_object *copy = NULL;
+    return value && json_object_deep_copy(value, &copy, NULL) == 0 ? copy : NULL;
 }
 
 json_object *json_parse_object(const char *text, const char *what, struct enclave_error *err)
@@ -130,8 +178,8 @@ int32_t json_set_null(json_object *object, const char *key)
 
 json_object *json_seconds(int64_t us)
 {
-    char text[40];
-    (void)snprintf(text, sizeof text, "%.6f", (double)us / 1e6);
+    char text[40]; /* not by %f: the locale of the program might put a comma into it */
+    (void)snprintf(text, sizeof text, "%" PRId64 ".%06d", us / 1000000, (int)(us % 1000000));
     return json_object_new_double_s((double)us / 1e6, text);
 }
 

@@ -29,6 +29,14 @@ json_object *json_parse(const char *text, size_t length, const char *what,
 /* The same, and an object; NULL or "" count as {}. */
 json_object *json_parse_object(const char *text, const char *what, struct enclave_error *err);
 
+/* A text that json_text() made: not checked again, and it may nest deeper than what others may send,
+ * since theirs is a member of ours. NULL for null and without memory. */
+json_object *json_parse_own(const char *text);
+
+/* A copy that shares nothing. The value is only read, so threads may copy one at the same time (even
+ * writing one as text would change it). NULL for NULL and without memory. */
+json_object *json_copy(json_object *value);
+
 /* What a value is called in messages: "null", "string", "integer", ... */
 const char *json_type_word(const json_object *value);
 

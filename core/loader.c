@@ -129,17 +129,30 @@ static int32_t check_identity(const struct enclave_plugin *plugin, uint32_t kind
     return 0;
 }
 
+/* Every table holds pointers, so that a size between two of them is a mistake. */
+static int possible_size(uint32_t size)
+{
+    return size <= 4096 && size % sizeof(void *) == 0;
+}
+
 static int32_t check_options(const struct enclave_option *table, struct enclave_error *err)
 {
     if (!table) {
         return 0;
     }
-    if (table->size < sizeof(struct enclave_option)) {
+    if (table->size < sizeof(struct enclave_option) || !possible_size(table->size)) {
         return enclave_error_set(err, ENCLAVE_EPLUGIN, "its option table has an impossible size");
     }
     unsigned count = 0;
     for (const struct enclave_option *o = table; o->name; o = option_next(table, o)) {
-        if (o->type < ENCLAVE_OPTION_STRING || o->type > ENCLAVE_OPTION_LIST || ++count > 256) {
+        if (++count > 256) {
+            return enclave_error_set(err, ENCLAVE_EPLUGIN, "its option table has no end");
+        }
+        if (option_find(table, o->name) != o) {
+            return enclave_error_set(err, ENCLAVE_EPLUGIN, "its option '%.63s' is there twice",
+                                     o->name);
+        }
+        if (o->type < ENCLAVE_OPTION_STRING || o->type > ENCLAVE_OPTION_LIST) {
             return enclave_error_set(err, ENCLAVE_EPLUGIN,
                                      "its option '%.63s' has a type that this host does not know",
                                      o->name);
@@ -202,6 +215,13 @@ static int32_t check_ops(struct loaded *loaded, struct enclave_error *err)
     size_t count = backend ? sizeof backend_mandatory / sizeof *backend_mandatory
                            : sizeof tool_mandatory / sizeof *tool_mandatory;
 
+    uint32_t theirs;
+    memcpy(&theirs, loaded->plugin.ops, sizeof theirs);
+    if (!possible_size(theirs)) {
+        return enclave_error_set(err, ENCLAVE_EPLUGIN,
+                                 "its ops table has an impossible size (%u bytes)",
+                                 (unsigned)theirs);
+    }
     copy_sized(&loaded->ops, backend ? sizeof loaded->ops.backend : sizeof loaded->ops.tool,
                loaded->plugin.ops);
     for (size_t i = 0; i < count; i++) {

@@ -34,6 +34,32 @@ void manager_log(const struct enclave_manager *manager, uint32_t level, const ch
     manager->log(manager->log_ctx, level, line);
 }
 
+void manager_begin(struct enclave_manager *manager)
+{
+    pthread_mutex_lock(&manager->lock);
+    manager->calls++;
+    pthread_mutex_unlock(&manager->lock);
+}
+
+void manager_end(struct enclave_manager *manager)
+{
+    pthread_mutex_lock(&manager->lock);
+    if (--manager->calls == 0 && manager->stopping) {
+        pthread_cond_broadcast(&manager->stop);
+    }
+    pthread_mutex_unlock(&manager->lock);
+}
+
+/* Their sandboxes are gone, so they are on their way out; what they still touch must not be freed. */
+static void wait_for_calls(struct enclave_manager *manager)
+{
+    pthread_mutex_lock(&manager->lock);
+    while (manager->calls > 0) {
+        pthread_cond_wait(&manager->stop, &manager->lock);
+    }
+    pthread_mutex_unlock(&manager->lock);
+}
+
 struct sandbox *manager_find(struct enclave_manager *manager, const char *id, const char *what,
                              struct enclave_error *err)
 {
@@ -127,5 +153,6 @@ void enclave_manager_free(struct enclave_manager *manager)
     }
     cleanup_stop(manager);
     (void)enclave_manager_cleanup_all_sandboxes(manager, NULL);
+    wait_for_calls(manager);
     free_parts(manager);
 }

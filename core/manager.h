@@ -29,7 +29,8 @@ struct enclave_manager {
     pthread_t cleanup;
     int cleanup_started;
     int stopping;
-    pthread_cond_t stop;
+    unsigned calls;      /* executions that have not let go of the manager yet */
+    pthread_cond_t stop; /* stopping, or calls became 0 */
 
     /* Since the manager was made. */
     atomic_uint_fast64_t created;
@@ -41,6 +42,10 @@ struct enclave_manager {
 int64_t manager_now_s(const struct enclave_manager *manager);
 void manager_log(const struct enclave_manager *manager, uint32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Around an execution: enclave_manager_free() waits for the end. */
+void manager_begin(struct enclave_manager *manager);
+void manager_end(struct enclave_manager *manager);
 
 /* A sandbox by the caller's id, with a reference; NULL with INVALID or NOTFOUND. `what` was attempted. */
 struct sandbox *manager_find(struct enclave_manager *manager, const char *id, const char *what,

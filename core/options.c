@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,11 +127,13 @@ json_object *option_from_text(uint32_t type, const char *text, struct enclave_er
         value = json_object_new_int64((int64_t)bytes);
         break;
     case ENCLAVE_OPTION_SECONDS: {
-        double seconds = strtod(text, &end);
-        if (end == text || *end || errno || !isfinite(seconds) || seconds < 0) {
+        /* By the JSON parser: strtod() would take hexadecimal, and a comma in some locales. */
+        int plain = strspn(text, "0123456789.") == strlen(text) && *text != '.' && *text &&
+                    text[strlen(text) - 1] != '.';
+        value = plain ? json_parse(text, strlen(text), "seconds", NULL) : NULL;
+        if (!value) {
             return refuse(type, text, err);
         }
-        value = json_object_new_double_s(seconds, text);
         break;
     }
     case ENCLAVE_OPTION_LIST:

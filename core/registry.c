@@ -7,6 +7,7 @@
 
 #include "id.h"
 #include "json.h"
+#include "schema.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -131,17 +132,22 @@ static int32_t start_backend(struct plugin *plugin, struct enclave_error *err)
 static int32_t take_schema(struct plugin *plugin, struct enclave_error *err)
 {
     const char *text = plugin->loaded.ops.tool.parameters;
-    plugin->schema = json_parse(text, strlen(text), "its parameters", err);
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
     json_object *type = NULL;
-    if (!plugin->schema) {
-        return ENCLAVE_EPLUGIN;
+
+    plugin->schema = json_parse(text, strlen(text), "its parameters", &why);
+    if (why.code != 0) {
+        return enclave_error_set(err, ENCLAVE_EPLUGIN, "%s", why.message);
     }
     if (!json_object_object_get_ex(plugin->schema, "type", &type) ||
+        !json_object_is_type(type, json_type_string) ||
         strcmp(json_object_get_string(type), "object") != 0) {
         return enclave_error_set(err, ENCLAVE_EPLUGIN,
                                  "its parameters are not a schema of type \"object\"");
     }
-    return 0;
+    return schema_validate(plugin->schema, &why) == 0
+               ? 0
+               : enclave_error_set(err, ENCLAVE_EPLUGIN, "its parameters: %s", why.message);
 }
 
 static int32_t load_one(struct plugin *plugin, const char *folder, const struct config *config,

@@ -194,7 +194,7 @@ int32_t enclave_result_json(const struct enclave_result *result, char **ret_json
     }
     char timestamp[CLOCK_TEXT_SIZE];
     JSON_AUTO object = json_object_new_object();
-    JSON_AUTO metadata = json_tokener_parse(result->metadata);
+    JSON_AUTO metadata = json_parse_own(result->metadata);
     clock_format_utc(result->started_at_us, timestamp);
 
     char *text = NULL;

@@ -42,6 +42,7 @@ static void sandbox_free(struct sandbox *sandbox)
         tool->plugin->loaded.ops.tool.close(tool->tool);
     }
     free(sandbox->tools);
+    free(sandbox->config_text);
     free(sandbox->working_dir);
     json_object_put(sandbox->config);
     json_object_put(sandbox->metadata);
@@ -212,18 +213,18 @@ struct sandbox *sandbox_map_find(struct sandbox_map *map, const char *id)
     return sandbox;
 }
 
-struct sandbox *sandbox_map_remove(struct sandbox_map *map, const char *id)
+int sandbox_map_remove(struct sandbox_map *map, struct sandbox *sandbox)
 {
     pthread_mutex_lock(&map->lock);
-    struct sandbox **at = slot(map, id);
-    struct sandbox *sandbox = *at;
-    if (sandbox) {
+    struct sandbox **at = slot(map, sandbox->id);
+    int there = *at == sandbox;
+    if (there) {
         *at = sandbox->next;
         sandbox->next = NULL;
         map->count--;
     }
     pthread_mutex_unlock(&map->lock);
-    return sandbox;
+    return there;
 }
 
 static int by_creation(const void *a, const void *b)

@@ -34,6 +34,7 @@ struct sandbox {
     char id[ENCLAVE_ID_SIZE];
     struct plugin *backend;
     json_object *config; /* complete; not changed once it runs */
+    char *config_text;   /* the same as JSON text */
     char *working_dir;
     int64_t timeout_ms; /* of the configuration; 0: none */
     int64_t created_us; /* UTC */
@@ -96,8 +97,9 @@ void sandbox_map_destroy(struct sandbox_map *map);
 int32_t sandbox_map_add(struct sandbox_map *map, struct sandbox *sandbox);
 /* With a reference for the caller; NULL when there is none. */
 struct sandbox *sandbox_map_find(struct sandbox_map *map, const char *id);
-/* Take it out; the map's reference becomes the caller's. NULL when it is not (any more) there. */
-struct sandbox *sandbox_map_remove(struct sandbox_map *map, const char *id);
+/* Take it out; the map's reference becomes the caller's. 0 when it is not (any more) there, also when another
+ * has its id meanwhile. */
+int sandbox_map_remove(struct sandbox_map *map, struct sandbox *sandbox);
 /* All of them, in order of creation, each with a reference for the caller. NULL without memory. */
 struct sandbox **sandbox_map_snapshot(struct sandbox_map *map, size_t *ret_count);
 void sandbox_snapshot_free(struct sandbox **all, size_t count);

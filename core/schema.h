@@ -14,7 +14,10 @@
 
 #include <json-c/json.h>
 
-/* 0, or INVALID: "parameter 'code': expected a string, got an integer". */
+/* Is it one that can be checked against? INVALID: the keyword that is not of its form. */
+int32_t schema_validate(json_object *schema, struct enclave_error *err);
+
+/* The schema must be valid; it is only read, so threads may share it. 0, or INVALID: "parameter 'code': expected a string, got an integer". */
 int32_t schema_check(json_object *schema, json_object *params, struct enclave_error *err);
 
 #endif

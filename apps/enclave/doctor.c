@@ -23,6 +23,8 @@ static const char help[] =
     "  enclave doctor\n"
     "  enclave doctor --json | jq '.[] | select(.ok == false)'\n";
 
+#define DETAIL_MAX 600
+
 struct doctor {
     const struct globals *globals;
     struct json_object *findings;
@@ -116,6 +118,32 @@ static void check_plugins(struct doctor *doctor, struct enclave_manager *manager
          loaded > 0 ? detail : "none loaded; set ENCLAVE_PLUGIN_PATH to the folder they are in");
 }
 
+/* What a backend tells about itself, for people: "engine Docker, rootless no, cpus 2". */
+static void describe(struct json_object *backend, char *text, size_t size)
+{
+    struct json_object *detail = NULL;
+    size_t used = 0;
+
+    (void)snprintf(text, size, "%s", json_text(backend, "detail", "works"));
+    if (!json_object_object_get_ex(backend, "detail", &detail) ||
+        !json_object_is_type(detail, json_type_object)) {
+        return;
+    }
+    json_object_object_foreach(detail, key, value)
+    {
+        const char *shown = json_object_get_string(value);
+        if (json_object_is_type(value, json_type_boolean)) {
+            shown = json_object_get_boolean(value) ? "yes" : "no";
+        }
+        int n = snprintf(text + used, size - used, "%s%s %s", used > 0 ? ", " : "", key,
+                         shown ? shown : "-");
+        if (n < 0 || (size_t)n >= size - used) {
+            return; /* cut */
+        }
+        used += (size_t)n;
+    }
+}
+
 static void check_backends(struct doctor *doctor, struct enclave_manager *manager)
 {
     AUTO_JSON struct json_object *backends = ask(doctor, manager, enclave_manager_probe, "backend");
@@ -123,12 +151,13 @@ static void check_backends(struct doctor *doctor, struct enclave_manager *manage
     for (size_t i = 0; backends && i < json_object_array_length(backends); i++) {
         struct json_object *backend = json_object_array_get_idx(backends, i);
         struct json_object *works = NULL;
+        char detail[DETAIL_MAX];
         bool ok =
             json_object_object_get_ex(backend, "works", &works) && json_object_get_boolean(works);
         doctor->backends_ok += ok;
+        describe(backend, detail, sizeof detail);
         note(doctor, "backend", json_text(backend, "backend", "?"), ok,
-             ok ? json_text(backend, "detail", "works")
-                : json_text(backend, "error", "does not work, and does not say why"));
+             ok ? detail : json_text(backend, "error", "does not work, and does not say why"));
     }
     if (doctor->backends_ok == 0) {
         note(doctor, "sandboxes", "", false,

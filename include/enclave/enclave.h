@@ -343,8 +343,8 @@ ENCLAVE_API int32_t enclave_manager_get_config(struct enclave_manager *manager, 
 ENCLAVE_API int32_t enclave_manager_get_plugins(struct enclave_manager *manager, char **ret_json,
                                                 struct enclave_error *err);
 
-/* Ask each loaded backend whether it works here: a JSON array of {"backend", "works", "detail" or
- * "error", "can": [...]}. Takes up to 5 seconds for each that does not answer. */
+/* Ask each loaded backend whether it works here: a JSON array of {"backend", "works", "detail" (an
+ * object) or "error" (text), "can": [...]}. Takes up to 5 seconds for each that does not answer. */
 ENCLAVE_API int32_t enclave_manager_probe(struct enclave_manager *manager, char **ret_json,
                                           struct enclave_error *err);
 

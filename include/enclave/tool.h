@@ -25,6 +25,7 @@ struct enclave_call_info {
     uint32_t reserved; /* 0 */
     const char *sandbox_id;
     const char *working_dir; /* of the sandbox: absolute */
+    const char *config;      /* of the sandbox, complete: a JSON object, docs/configuration.md */
     const char *execution_id;
     int64_t timeout_ms;  /* what is left of the call's time; 0: no limit */
     uint64_t max_output; /* bytes that the result keeps of each stream */

@@ -139,7 +139,7 @@ struct enclave_file_request {
     const char *path;   /* not empty */
     uint32_t mode;      /* write: permission bits of a new file; 0 means 0644 */
     uint32_t reserved;  /* 0 */
-    uint64_t max_bytes; /* read, write: more than this fails with ENCLAVE_ETOOBIG; 0: no limit */
+    uint64_t max_bytes; /* of content; more fails with ENCLAVE_ETOOBIG; 0: no limit */
     int64_t timeout_ms; /* 0: none */
     /*
      * When not NULL: NULL-terminated lists of absolute directories. The file that the path really

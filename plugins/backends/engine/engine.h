@@ -59,7 +59,8 @@ int engine_is_local(const struct engine *engine);
  * One request. `path` begins with '/' and has no version ("/containers/create?name=x"); the caller
  * has escaped what it put in (engine_escape). `body` may be NULL. `timeout_ms` is for the whole
  * request; 0: none. An answer of 400 or more is an error with the engine's message: 404 NOTFOUND,
- * 409 EXISTS, 400 INVALID, 401/403 UNAUTHORIZED, others BACKEND; `*ret_status` (may be NULL) holds
+ * 409 EXISTS, 400 INVALID, 401/403 UNAUTHORIZED, others BACKEND; a redirect is PROTOCOL, and 304
+ * (already started, already stopped) is none. `*ret_status` (may be NULL) holds
  * the status then too, and 0 when there was no answer (UNREACHABLE, TIMEOUT, CANCELLED, PROTOCOL).
  * `*ret_json` (may be NULL) is NULL for an empty answer; the caller puts it. The first request
  * negotiates the API version; it is done again after the engine could not be reached.
@@ -78,8 +79,9 @@ char *engine_escape(const char *text);
 
 /*
  * Pull an image, with the credentials that the user's config.json has for its registry. `platform`
- * may be NULL. Errors: NOTFOUND (no such image, or it needs a login), UNREACHABLE (engine), BACKEND
- * (registry), CANCELLED.
+ * may be NULL. Blocks until the image is there; there is no deadline. Errors: NOTFOUND (no such
+ * image, or it needs a login), INVALID (not an image's name), CONFIG (config.json cannot be read),
+ * UNREACHABLE (engine), BACKEND (registry), CANCELLED, PROTOCOL.
  */
 int32_t engine_pull(struct engine *engine, const char *image, const char *platform,
                     enclave_progress_fn progress, void *progress_ctx, int cancel_fd,
@@ -103,7 +105,8 @@ ssize_t engine_stream_read(struct engine_stream *stream, void *buffer, size_t ca
 ssize_t engine_stream_write(struct engine_stream *stream, const void *data, size_t length);
 void engine_stream_close(struct engine_stream *stream);
 
-/* Versions and facts as the engine tells them, cached after the first answer. */
+/* Versions and facts as the engine tells them, cached after the first answer and forgotten when it
+ * cannot be reached. engine_get_facts() ends within 4.5 seconds. */
 struct engine_facts {
     char version[64];     /* of the engine: "28.2.2" */
     char api_version[16]; /* used: "1.41" */

@@ -58,7 +58,8 @@ static int32_t connect_error(const struct http_client *client, CURL *easy, const
         /* The GNU form, thread-safe; it may or may not use the buffer. */
         return unreachable(client, strerror_r((int)number, text, sizeof text), NULL, err);
     }
-    return unreachable(client, engine_text_clean(text, sizeof text, detail, strlen(detail)), NULL, err);
+    return unreachable(client, engine_text_clean(text, sizeof text, detail, strlen(detail)), NULL,
+                       err);
 }
 
 static int32_t tls_error(const struct http_client *client, const char *detail,

@@ -88,6 +88,16 @@ static CURLcode set_address(CURL *easy, const struct address *address)
     return result;
 }
 
+/* libcurl before 7.85 has only the form of this option that later ones call deprecated. */
+static CURLcode restrict_protocols(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+}
+
 int32_t http_lane_prepare(const struct http_client *client, struct http_lane *lane)
 {
     CURL *easy = lane->easy;
@@ -101,8 +111,7 @@ int32_t http_lane_prepare(const struct http_client *client, struct http_lane *la
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     /* An address names the engine itself; http_proxy and its kin are for the web. */
-    if (curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
+    if (curl_easy_setopt(easy, CURLOPT_PROXY, "") || restrict_protocols(easy) ||
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "enclave") ||
         set_address(easy, &client->address)) {
         return ENCLAVE_ENOMEM;

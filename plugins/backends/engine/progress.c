@@ -112,11 +112,11 @@ static void update_layer(struct layer *layer, const char *status, json_object *d
 static void report(const struct progress *progress, const char *status)
 {
     char text[128];
-    struct enclave_progress report = {.size = sizeof report,
-                                      .what = "pull",
-                                      .item = progress->image,
-                                      .text =
-                                          engine_text_clean(text, sizeof text, status, strlen(status))};
+    struct enclave_progress report = {
+        .size = sizeof report,
+        .what = "pull",
+        .item = progress->image,
+        .text = engine_text_clean(text, sizeof text, status, strlen(status))};
 
     for (size_t i = 0; i < progress->count; i++) {
         report.done += progress->layers[i].done;

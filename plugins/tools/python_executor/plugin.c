@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "import_hint.h"
 #include "tool_json.h"
@@ -105,21 +106,38 @@ static int32_t python_open(const struct enclave_host *host, const char *options,
     return 0;
 }
 
+/* What the sandbox's env_vars say of PYTHONPATH, or NULL; borrowed from `config`. */
+static const char *configured_path(struct json_object *config)
+{
+    struct json_object *vars = json_object_object_get(config, "env_vars");
+
+    return json_object_get_string(json_object_object_get(vars, "PYTHONPATH"));
+}
+
 /*
  * So that what was uploaded to the working directory can be imported, as when a script lies there. The
- * script itself lies elsewhere, where nothing of it stays behind. An environment of the sandbox's own that
- * sets PYTHONPATH is overruled: it holds for the programs that the sandbox starts otherwise.
+ * script itself lies elsewhere, where nothing of it stays behind.
  */
 static int32_t module_path(const struct python_tool *tool, struct enclave_call *call, char *text,
                            size_t size, struct enclave_error *err)
 {
     struct enclave_call_info info = {.size = sizeof info};
+    __attribute__((cleanup(tool_json_drop))) struct json_object *config = NULL;
+    const char *theirs = NULL;
     int32_t rc = tool->host->get_call_info(call, &info, err);
 
-    if (rc == 0 && snprintf(text, size, "PYTHONPATH=%s", info.working_dir) >= (int)size) {
-        rc = enclave_error_set(err, ENCLAVE_EINVALID, "the working directory's path is too long");
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    if (strstr(info.config, "PYTHONPATH")) { /* parsed only then: this is on the way of each call */
+        config = tool_json_parse(info.config, "configuration of the sandbox", err);
+        theirs = configured_path(config);
+    }
+    if (snprintf(text, size, "PYTHONPATH=%s%s%s", info.working_dir, theirs ? ":" : "",
+                 theirs ? theirs : "") >= (int)size) {
+        return enclave_error_set(err, ENCLAVE_EINVALID, "PYTHONPATH is too long");
+    }
+    return 0;
 }
 
 static int32_t run_script(const struct python_tool *tool, struct enclave_call *call,

@@ -84,7 +84,7 @@ shell 'kill -TERM $$'
 exits 143
 shell --json 'kill -9 $$'
 exits 137
-field 'r["metadata"].get("signal", r.get("signal")), r.get("cause", r["metadata"].get("cause"))' "(9, 'signaled')"
+field 'r["signal"], r["cause"]' "(9, 'signaled')"
 run run 'raise SystemExit(300)'
 exits 44
 run run ''
@@ -111,7 +111,7 @@ check "ends in time, not after $took us" [ "$took" -lt 4000000 ]
 run run --timeout 0.3 --json 'import time; print("before", flush=True); time.sleep(60)'
 exits 124
 says_nothing
-field 'r["status"], r["output"]' "('timeout', 'before\\n')"
+field 'r["status"], r["cause"], r["output"]' "('timeout', 'timeout', 'before\\n')"
 run run --memory 64m 'x = bytearray(3 << 30); print(len(x))'
 case $(cat "$tree/err") in
 *MemoryError*) : ;; # the allocation itself was refused
@@ -120,7 +120,7 @@ esac
 run run --memory 64m --json 'x = []
 while True: x.append(bytearray(b"x" * (1 << 20)))'
 exits 137
-field 'r.get("cause", r["metadata"].get("cause"))' oom
+field 'r["cause"]' oom
 
 # --json prints the result and nothing else, on one line
 run run --json 'print("é", end="")'
@@ -146,7 +146,7 @@ interrupted() {
     wait "$pid"
     code=$?
     exec 9<&-
-    rm "$tree/fifo" "$tree/out"
+    rm -f "$tree/fifo" "$tree/out"
     check 'the program had begun' [ "$line" = begun ]
     exits "$wanted"
     says_nothing

@@ -5,7 +5,6 @@
  */
 #include "client_peer.h"
 
-#include "../../../plugins/backends/agent/client/demux.h"
 #include "../../../plugins/backends/agent/client/loop.h"
 #include "../../../plugins/backends/agent/wire.h"
 
@@ -15,7 +14,6 @@
 
 #include <cmocka.h>
 
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,33 +34,6 @@ static int64_t now_ms(void)
 
 /* ------------------------------------------------------------------------------------- connect */
 
-/* Connect to a peer that says `data` and then ends, or stays when `stay`. */
-static int32_t connect_to(const void *data, size_t length, int stay, uint32_t flags,
-                          struct agent_config *config, struct agent **ret_agent, int *ret_fd,
-                          struct enclave_error *err)
-{
-    struct agent_transport transport;
-    char *facts = NULL;
-    int ours;
-    int theirs;
-    int32_t rc;
-
-    script_pair(&ours, &theirs);
-    script_send(theirs, data, length);
-    if (!stay) {
-        shutdown(theirs, SHUT_WR);
-    }
-    transport = agent_transport_socket(ours, flags);
-    rc = agent_connect(loop, &transport, config, ret_agent, &facts, err);
-    free(facts);
-    if (ret_fd && rc == 0) {
-        *ret_fd = theirs;
-    } else {
-        close(theirs);
-    }
-    return rc;
-}
-
 static int32_t refused(const void *data, size_t length, int stay, uint32_t flags, const char *text)
 {
     struct agent_config config = peer_config();
@@ -71,7 +42,7 @@ static int32_t refused(const void *data, size_t length, int stay, uint32_t flags
     int32_t rc;
 
     config.ready_timeout_ms = 300;
-    rc = connect_to(data, length, stay, flags, &config, &agent, NULL, &err);
+    rc = script_connect(loop, data, length, stay, flags, &config, &agent, NULL, &err);
     assert_null(agent);
     if (rc == 0 || !strstr(err.message, text)) {
         fail_msg("%d '%s' lacks '%s'", rc, err.message, text);
@@ -123,53 +94,12 @@ static void silence_times_out_and_can_be_cancelled(void **state)
     assert_int_equal(refused("", 0, 1, 0, "not ready after 300 ms"), ENCLAVE_ETIMEOUT);
     assert_in_range(now_ms() - before, 295, 2000);
     config.cancel_fd = eventfd(1, EFD_CLOEXEC);
-    assert_int_equal(connect_to("", 0, 1, 0, &config, &agent, NULL, NULL), ENCLAVE_ECANCELLED);
+    assert_int_equal(script_connect(loop, "", 0, 1, 0, &config, &agent, NULL, NULL),
+                     ENCLAVE_ECANCELLED);
     close(config.cancel_fd);
 }
 
 /* ---------------------------------------------------------------------------------- multiplexed */
-
-static size_t chunk(uint8_t *to, uint8_t stream, const void *data, size_t length)
-{
-    const uint8_t header[8] = {stream, 0, 0, 0, 0, 0, (uint8_t)(length >> 8), (uint8_t)length};
-
-    memcpy(to, header, sizeof header);
-    memcpy(to + sizeof header, data, length);
-    return sizeof header + length;
-}
-
-/* In three pieces, cut at each pair of places. */
-static void attach_framing_at_every_split(void **state)
-{
-    uint8_t data[256];
-    size_t n = chunk(data, 2, "note", 4);
-
-    (void)state;
-    n += chunk(data + n, 1, "abcde", 5);
-    n += chunk(data + n, 1, "", 0);
-    n += chunk(data + n, 1, "fg", 2);
-    for (size_t i = 0; i <= n; i++) {
-        for (size_t j = i; j <= n; j++) {
-            const size_t cuts[] = {0, i, j, n};
-            struct demux demux = {0};
-            uint8_t piece[256];
-            char kept[16] = "";
-            char note[16];
-
-            for (int k = 0; k < 3; k++) {
-                ssize_t got;
-
-                memcpy(piece, data + cuts[k], cuts[k + 1] - cuts[k]);
-                got = demux_feed(&demux, piece, cuts[k + 1] - cuts[k]);
-                assert_true(got >= 0);
-                strncat(kept, (char *)piece, (size_t)got);
-            }
-            assert_string_equal(kept, "abcdefg");
-            assert_int_equal(demux_diagnosis(&demux, note, sizeof note), 4);
-            assert_string_equal(note, "note");
-        }
-    }
-}
 
 static void a_greeting_in_attach_framing(void **state)
 {
@@ -182,10 +112,11 @@ static void a_greeting_in_attach_framing(void **state)
     int fd;
 
     (void)state;
-    n = chunk(data, 1, ready, 5);
-    n += chunk(data + n, 1, ready + 5, whole - 5);
+    n = script_chunk(data, 1, ready, 5);
+    n += script_chunk(data + n, 1, ready + 5, whole - 5);
     assert_int_equal(
-        connect_to(data, n, 1, AGENT_TRANSPORT_MULTIPLEXED, &config, &agent, &fd, NULL), 0);
+        script_connect(loop, data, n, 1, AGENT_TRANSPORT_MULTIPLEXED, &config, &agent, &fd, NULL),
+        0);
     assert_true(agent_alive(agent));
     agent_close(agent, "done");
     agent_free(agent);
@@ -199,13 +130,13 @@ static void the_diagnosis_is_in_the_error(void **state)
     size_t n;
 
     (void)state;
-    n = chunk(data, 2, "runc: exec\nformat \x1b[31m error", 28);
+    n = script_chunk(data, 2, "runc: exec\nformat \x1b[31m error", 28);
     assert_int_equal(refused(data, n, 0, AGENT_TRANSPORT_MULTIPLEXED, "runc: exec format  [31m"),
                      ENCLAVE_ELOST);
     assert_int_equal(refused(data, n, 1, AGENT_TRANSPORT_MULTIPLEXED, "runc: exec"),
                      ENCLAVE_ETIMEOUT);
     memset(noise, 'x', sizeof noise);
-    n = chunk(data, 2, noise, sizeof noise);
+    n = script_chunk(data, 2, noise, sizeof noise);
     assert_int_equal(refused(data, n, 0, AGENT_TRANSPORT_MULTIPLEXED, "xxxxx"), ENCLAVE_ELOST);
     assert_int_equal(
         refused("\x02\0\0\0\xff\xff\xff\xffgone", 12, 0, AGENT_TRANSPORT_MULTIPLEXED, "gone"),
@@ -216,56 +147,6 @@ static void the_diagnosis_is_in_the_error(void **state)
 
 /* --------------------------------------------------------------------------------- after READY */
 
-struct broken {
-    struct agent *agent;
-    struct run run;
-    int fd;
-    uint32_t id;
-    sem_t lost;
-    int losts;
-    char reason[400];
-};
-
-static void on_lost(void *ctx, const char *reason)
-{
-    struct broken *b = ctx;
-
-    b->losts++;
-    (void)snprintf(b->reason, sizeof b->reason, "%s", reason);
-    sem_post(&b->lost);
-}
-
-/* A link with one process, whose SPAWN the peer has read. */
-static void broken_open(struct broken *b)
-{
-    struct agent_config config = peer_config();
-    static uint8_t payload[WIRE_PAYLOAD_MAX];
-    uint8_t data[256];
-    size_t n = script_ready(data, WIRE_MAGIC, 1, "a=b");
-
-    memset(b, 0, sizeof *b);
-    sem_init(&b->lost, 0, 0);
-    config.lost = on_lost;
-    config.lost_ctx = b;
-    assert_int_equal(connect_to(data, n, 1, 0, &config, &b->agent, &b->fd, NULL), 0);
-    assert_int_equal(script_receive(b->fd, payload, NULL, NULL), WIRE_CONFIG);
-    run_init(&b->run);
-    assert_int_equal(
-        run_start(&b->run, b->agent, (const char *const[]){"x", NULL}, ENCLAVE_SPAWN_STDIN, NULL),
-        0);
-    assert_int_equal(script_receive(b->fd, payload, NULL, &b->id), WIRE_SPAWN);
-}
-
-static void broken_close(struct broken *b)
-{
-    agent_close(b->agent, "closed");
-    run_finish(&b->run);
-    run_free(&b->run);
-    agent_free(b->agent);
-    close(b->fd);
-    sem_destroy(&b->lost);
-}
-
 /* The peer sends this and the link is lost, for the reason. */
 static void breaks(const void *data, size_t length, int end, const char *reason)
 {
@@ -273,7 +154,7 @@ static void breaks(const void *data, size_t length, int end, const char *reason)
     struct broken b;
     uint8_t *own = malloc(length + 1);
 
-    broken_open(&b);
+    broken_open(&b, loop);
     memcpy(own, data, length);
     if (length >= WIRE_HEADER_SIZE && wire_get_u32(own + 8) == 1) {
         wire_put_u32(own + 8, b.id);
@@ -340,7 +221,7 @@ static void exit_twice_ends_the_link(void **state)
     size_t n;
 
     (void)state;
-    broken_open(&b);
+    broken_open(&b, loop);
     n = script_exit(data, b.id, 7);
     n += script_exit(data + n, b.id, 8);
     script_send(b.fd, data, n);
@@ -358,7 +239,7 @@ static void output_over_credit_ends_the_link(void **state)
     size_t n;
 
     (void)state;
-    broken_open(&b);
+    broken_open(&b, loop);
     b.run.hold = 1; /* nothing has been sent for it: no race */
     n = script_frame(data, WIRE_OUTPUT, 1, b.id, payload, sizeof payload);
     n += script_frame(data + n, WIRE_OUTPUT, 2, b.id, payload, 1);
@@ -384,7 +265,7 @@ static void every_cut_of_a_conversation(void **state)
     for (size_t i = 0; i <= whole; i++) {
         struct broken b;
 
-        broken_open(&b);
+        broken_open(&b, loop);
         assert_int_equal(b.id, 1);
         script_send(b.fd, data, i);
         shutdown(b.fd, SHUT_WR);
@@ -405,7 +286,7 @@ static void silence_after_kill_ends_the_link(void **state)
 
     (void)state;
     loop_set_kill_grace(loop, 200);
-    broken_open(&b);
+    broken_open(&b, loop);
     before = now_ms();
     agent_process_kill(b.run.process, NULL);
     sem_wait(&b.lost);
@@ -416,71 +297,6 @@ static void silence_after_kill_ends_the_link(void **state)
     assert_int_equal(run_wait(&b.run, 5000), 0);
     broken_close(&b);
     loop_set_kill_grace(loop, LOOP_KILL_GRACE_MS);
-}
-
-/* What is queued for an agent that does not read is bounded, and stdin says so. */
-static void an_agent_that_does_not_read(void **state)
-{
-    static uint8_t data[WIRE_STDIN_WINDOW];
-    uint8_t frame[64];
-    uint8_t room[4];
-    uint64_t sent = 0;
-    struct broken b;
-    size_t n;
-
-    (void)state;
-    broken_open(&b);
-    wire_put_u32(room, sizeof data);
-    n = script_frame(frame, WIRE_STDIN_ROOM, 0, b.id, room, 4);
-    for (int i = 0; i < 1000; i++) {
-        uint64_t taken = 0;
-
-        b.run.writables = 0;
-        assert_int_equal(agent_process_write(b.run.process, data, sizeof data, &taken, NULL), 0);
-        sent += taken;
-        if (taken < sizeof data) {
-            break;
-        }
-        /* The room is given back though nothing was read. */
-        (void)agent_process_write(b.run.process, data, 1, &taken, NULL);
-        sent += taken;
-        script_send(b.fd, frame, n);
-        if (run_wait_writable(&b.run, 300) != 0) {
-            break;
-        }
-    }
-    assert_in_range(sent, 1, 4u << 20);
-    broken_close(&b);
-}
-
-static void *fail_and_close(void *arg)
-{
-    agent_fail(arg, "failed");
-    agent_close(arg, "closed");
-    return NULL;
-}
-
-/* The end of the stream, fail and close from two threads, all at once. */
-static void ends_race(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 300; i++) {
-        uint8_t data[64];
-        pthread_t threads[2];
-        struct broken b;
-        size_t n;
-
-        broken_open(&b);
-        n = script_exit(data, b.id, 0);
-        pthread_create(&threads[0], NULL, fail_and_close, b.agent);
-        pthread_create(&threads[1], NULL, fail_and_close, b.agent);
-        script_send(b.fd, data, n);
-        agent_process_kill(b.run.process, NULL);
-        pthread_join(threads[0], NULL);
-        pthread_join(threads[1], NULL);
-        assert_int_equal(b.run.exits, 1);
-        broken_close(&b);
-    }
 }
 
 static int setup(void **state)
@@ -502,7 +318,6 @@ int main(void)
         cmocka_unit_test(wrong_greetings_are_refused),
         cmocka_unit_test(each_cut_greeting_is_an_end),
         cmocka_unit_test(silence_times_out_and_can_be_cancelled),
-        cmocka_unit_test(attach_framing_at_every_split),
         cmocka_unit_test(a_greeting_in_attach_framing),
         cmocka_unit_test(the_diagnosis_is_in_the_error),
         cmocka_unit_test(broken_frames_end_the_link),
@@ -510,8 +325,6 @@ int main(void)
         cmocka_unit_test(output_over_credit_ends_the_link),
         cmocka_unit_test(every_cut_of_a_conversation),
         cmocka_unit_test(silence_after_kill_ends_the_link),
-        cmocka_unit_test(an_agent_that_does_not_read),
-        cmocka_unit_test(ends_race),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

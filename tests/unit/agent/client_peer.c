@@ -354,3 +354,79 @@ int script_receive(int fd, uint8_t *payload, uint32_t *ret_length, uint32_t *ret
     }
     return header[4];
 }
+
+size_t script_chunk(uint8_t *to, uint8_t stream, const void *data, size_t length)
+{
+    const uint8_t header[8] = {stream, 0, 0, 0, 0, 0, (uint8_t)(length >> 8), (uint8_t)length};
+
+    memcpy(to, header, sizeof header);
+    memcpy(to + sizeof header, data, length);
+    return sizeof header + length;
+}
+
+int32_t script_connect(struct agent_loop *loop, const void *data, size_t length, int stay,
+                       uint32_t flags, struct agent_config *config, struct agent **ret_agent,
+                       int *ret_fd, struct enclave_error *err)
+{
+    struct agent_transport transport;
+    char *facts = NULL;
+    int ours;
+    int theirs;
+    int32_t rc;
+
+    script_pair(&ours, &theirs);
+    script_send(theirs, data, length);
+    if (!stay) {
+        shutdown(theirs, SHUT_WR);
+    }
+    transport = agent_transport_socket(ours, flags);
+    rc = agent_connect(loop, &transport, config, ret_agent, &facts, err);
+    free(facts);
+    if (ret_fd && rc == 0) {
+        *ret_fd = theirs;
+    } else {
+        close(theirs);
+    }
+    return rc;
+}
+
+/* -------------------------------------------------------------------------------------- broken */
+
+static void on_lost(void *ctx, const char *reason)
+{
+    struct broken *b = ctx;
+
+    b->losts++;
+    (void)snprintf(b->reason, sizeof b->reason, "%s", reason);
+    sem_post(&b->lost);
+}
+
+void broken_open(struct broken *b, struct agent_loop *loop)
+{
+    struct agent_config config = peer_config();
+    static uint8_t payload[WIRE_PAYLOAD_MAX];
+    uint8_t data[256];
+    size_t n = script_ready(data, WIRE_MAGIC, 1, "a=b");
+
+    memset(b, 0, sizeof *b);
+    sem_init(&b->lost, 0, 0);
+    config.lost = on_lost;
+    config.lost_ctx = b;
+    assert_int_equal(script_connect(loop, data, n, 1, 0, &config, &b->agent, &b->fd, NULL), 0);
+    assert_int_equal(script_receive(b->fd, payload, NULL, NULL), WIRE_CONFIG);
+    run_init(&b->run);
+    assert_int_equal(
+        run_start(&b->run, b->agent, (const char *const[]){"x", NULL}, ENCLAVE_SPAWN_STDIN, NULL),
+        0);
+    assert_int_equal(script_receive(b->fd, payload, NULL, &b->id), WIRE_SPAWN);
+}
+
+void broken_close(struct broken *b)
+{
+    agent_close(b->agent, "closed");
+    run_finish(&b->run);
+    run_free(&b->run);
+    agent_free(b->agent);
+    close(b->fd);
+    sem_destroy(&b->lost);
+}

@@ -10,6 +10,8 @@
 #include <agent.h>
 
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -72,5 +74,28 @@ size_t script_exit(uint8_t *to, uint32_t id, uint32_t code);
 void script_send(int fd, const void *data, size_t length);
 /* Read one frame; its type, or -1 at the end. `*ret_id` may be NULL. */
 int script_receive(int fd, uint8_t *payload, uint32_t *ret_length, uint32_t *ret_id);
+/* One frame of the attach framing. */
+size_t script_chunk(uint8_t *to, uint8_t stream, const void *data, size_t length);
+
+/* agent_connect() to a peer that says `data` and then ends, or stays when `stay`. The peer's
+ * descriptor goes to `*ret_fd` on success, unless it is NULL. */
+int32_t script_connect(struct agent_loop *loop, const void *data, size_t length, int stay,
+                       uint32_t flags, struct agent_config *config, struct agent **ret_agent,
+                       int *ret_fd, struct enclave_error *err);
+
+/* A link to a scripted peer with one process, whose SPAWN the peer has read. */
+struct broken {
+    struct agent *agent;
+    struct run run;
+    int fd;
+    uint32_t id;
+    sem_t lost;
+    sem_t closed;
+    atomic_int thread;
+    int losts;
+    char reason[400];
+};
+void broken_open(struct broken *b, struct agent_loop *loop);
+void broken_close(struct broken *b);
 
 #endif

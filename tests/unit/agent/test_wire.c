@@ -162,8 +162,10 @@ struct link *link_open(const char *agent, const char *working_dir, const char *s
         pipe2(tell, O_CLOEXEC) < 0)
         abort();
     link->parent = fork();
-    if (link->parent == 0)
+    if (link->parent == 0) {
+        close(pair[0]); /* else the agent would never see the end of the stream */
         run_parent(agent, pair[1], tell[1], one_gid_only);
+    }
     close(pair[1]);
     close(tell[1]);
     link->fd = pair[0];

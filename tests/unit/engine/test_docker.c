@@ -118,6 +118,7 @@ static void echo(void **state)
 
 static void errors(void **state)
 {
+    json_object *body = json_tokener_parse("{\"Image\":\"" IMAGE "\"}");
     struct engine_stream *stream = NULL;
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     long status = 0;
@@ -129,9 +130,10 @@ static void errors(void **state)
     assert_int_equal(status, 404);
     assert_non_null(strstr(err.message, "No such container: enclave-nosuch"));
     assert_int_equal(engine_attach(engine, "enclave-nosuch", -1, &stream, &err), ENCLAVE_ENOTFOUND);
-    assert_int_equal(
-        engine_request(engine, "POST", "/containers/create", NULL, 5000, -1, &status, NULL, &err),
-        ENCLAVE_EINVALID);
+    assert_int_equal(engine_request(engine, "POST", "/containers/create?name=%21", body, 5000, -1,
+                                    &status, NULL, &err),
+                     ENCLAVE_EINVALID);
+    json_object_put(body);
     /* The daemon would redirect this one to another place of its API. */
     assert_int_equal(engine_request(engine, "GET", "/containers/x/../../version", NULL, 5000, -1,
                                     &status, NULL, &err),

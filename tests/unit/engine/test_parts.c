@@ -282,7 +282,8 @@ static void texts(void **state)
 
     (void)state;
     assert_string_equal(engine_text_clean(text, sizeof text, "  a\nb\x01 ", 7), "a b");
-    assert_string_equal(engine_text_clean(text, sizeof text, "0123456789abcdef", 16), "0123456789ab...");
+    assert_string_equal(engine_text_clean(text, sizeof text, "0123456789abcdef", 16),
+                        "0123456789ab...");
     assert_string_equal(engine_text_clean(text, sizeof text, "0123456789a\xc3\xa9z", 14),
                         "0123456789a...");
     assert_string_equal(engine_text_clean(text, sizeof text, "\xff\xc3", 2), "??");

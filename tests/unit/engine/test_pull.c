@@ -104,6 +104,7 @@ static void stream_cut_anywhere(void **state)
                                    "&tag=latest HTTP"),
                      sizeof stream);
     assert_int_equal(fake_requests(fake, "X-Registry-Auth"), 0);
+    cut = 0;
     assert_int_equal(engine_pull(engine, "h:5/y:z", "linux/arm64", NULL, NULL, -1, NULL), 0);
     assert_int_equal(fake_requests(fake, "?fromImage=h%3A5%2Fy&tag=z&platform=linux%2Farm64 HTTP"),
                      1);

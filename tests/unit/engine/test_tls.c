@@ -13,6 +13,7 @@
 #include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -21,7 +22,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -382,41 +382,49 @@ static void send_all(int fd, const char *text)
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-/* The raw server takes one connection after another; each answer waits in its pipe. */
-static void stream_over_tls(void **state)
+/* The raw server takes one connection after another; each answer waits for its request. */
+static void *answer(void *arg)
 {
-    struct server server = serve("server", 1);
-    struct engine_options options = {.tls = 1, .cert_path = "good", .api_version = "", .name = "D"};
-    struct enclave_error err = ENCLAVE_ERROR_INIT;
-    struct engine_stream *stream = NULL;
-    struct engine *engine = NULL;
-    char address[64], buffer[16] = "";
+    const struct server *server = arg;
 
-    (void)state;
-    snprintf(address, sizeof address, "tcp://localhost:%d", server.port);
-    options.host = address;
-    assert_int_equal(engine_new(&options, &engine, &err), 0);
-    send_all(server.in, "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nConnection: close\r\n"
-                        "Content-Length: 2\r\n\r\nOK"
-                        "HTTP/1.1 101 UPGRADED\r\n\r\nfirst");
-    /* Both answers may come on the first connection; the version is then known all the same, and
-     * the second attempt has the stream. */
-    int32_t code = engine_attach(engine, "x", -1, &stream, &err);
-    for (int i = 0; code && i < 2; i++) {
-        send_all(server.in, "HTTP/1.1 101 UPGRADED\r\n\r\nfirst");
-        code = engine_attach(engine, "x", -1, &stream, &err);
-    }
-    if (code) {
-        fail_msg("%s", err.message);
-    }
+    read_until(server->out, "GET /_ping");
+    send_all(server->in, "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nConnection: close\r\n"
+                         "Content-Length: 2\r\n\r\nOK");
+    read_until(server->out, "/attach?");
+    send_all(server->in, "HTTP/1.1 101 UPGRADED\r\n\r\nfirst");
+    return NULL;
+}
+
+static void echo(const struct server *server, struct engine_stream *stream)
+{
+    char buffer[16] = "";
+
     read_exactly(stream, buffer, 5);
     assert_string_equal(buffer, "first");
     assert_int_equal(engine_stream_write(stream, "to the server", 13), 13);
-    read_until(server.out, "to the server");
-    send_all(server.in, "again");
+    read_until(server->out, "to the server");
+    send_all(server->in, "again");
     read_exactly(stream, buffer, 5);
     assert_string_equal(buffer, "again");
     assert_int_equal(engine_stream_read(stream, buffer, sizeof buffer), -EAGAIN);
+}
+
+static void stream_over_tls(void **state)
+{
+    struct server server = serve("server", 1);
+    struct engine *engine = connect_to(&server, "tcp://localhost", "good");
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    struct engine_stream *stream = NULL;
+    pthread_t thread;
+    char buffer[16];
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, answer, &server), 0);
+    if (engine_attach(engine, "x", -1, &stream, &err) != 0) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    echo(&server, stream);
     stop(&server);
     struct pollfd wait = {.fd = engine_stream_fd(stream), .events = POLLIN};
     assert_int_equal(poll(&wait, 1, 5000), 1);

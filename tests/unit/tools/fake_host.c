@@ -32,6 +32,7 @@ static void forget(struct enclave_call *call)
     free(call->error);
     free(call->written);
     *call = (struct enclave_call){
+        .config = call->config,
         .code = call->code,
         .stat_code = call->stat_code,
         .message = call->message,
@@ -67,9 +68,26 @@ static int32_t fake_run(struct enclave_call *call, const struct enclave_command 
     call->flags = command->flags;
     call->timeout_ms = command->timeout_ms;
     call->max_output = command->max_output;
-    assert_null(command->env);
+    if (command->env) {
+        (void)snprintf(call->env, sizeof call->env, "%s", command->env[0]);
+        assert_null(command->env[1]);
+    }
     assert_null(command->cwd);
     return answer(call, call->code, err);
+}
+
+static int32_t fake_info(struct enclave_call *call, struct enclave_call_info *ret,
+                         struct enclave_error *err)
+{
+    (void)err;
+    *ret = (struct enclave_call_info){
+        .size = ret->size,
+        .sandbox_id = "s",
+        .working_dir = "/work",
+        .config = call->config ? call->config : "{}",
+        .execution_id = "e",
+    };
+    return 0;
 }
 
 static void join(const char *const *list, char *text, size_t size)
@@ -200,6 +218,7 @@ int fake_setup(void **state)
     fake->host = (struct enclave_host){
         .size = sizeof fake->host,
         .abi_minor = ENCLAVE_ABI_MINOR,
+        .get_call_info = fake_info,
         .run = fake_run,
         .file_read = fake_read,
         .file_write = fake_write,

@@ -33,6 +33,7 @@ struct fake_request {
 
 /* What the tools take for the host's call. */
 struct enclave_call {
+    const char *config; /* of the sandbox; NULL: {} */
     /* the last run */
     int runs;
     int argc;
@@ -42,6 +43,7 @@ struct enclave_call {
     char script_name[64];
     uint32_t script_index;
     uint32_t flags;
+    char env[128]; /* its only entry, or "" */
     int64_t timeout_ms;
     uint64_t max_output;
     /* the result */

@@ -38,6 +38,18 @@ static void test_code_is_a_script(void **state)
     assert_null(fake->call.output);
 }
 
+static void test_module_path(void **state)
+{
+    struct fake *fake = *state;
+
+    assert_int_equal(fake_open(fake, "{}"), 0);
+    assert_int_equal(fake_execute(fake, "{\"code\": \"1\"}"), 0);
+    assert_string_equal(fake->call.env, "PYTHONPATH=/work");
+    fake->call.config = "{\"env_vars\": {\"PYTHONPATH\": \"/opt/lib\"}}";
+    assert_int_equal(fake_execute(fake, "{\"code\": \"1\"}"), 0);
+    assert_string_equal(fake->call.env, "PYTHONPATH=/work:/opt/lib");
+}
+
 static void test_options_reach_the_command(void **state)
 {
     struct fake *fake = *state;
@@ -179,10 +191,15 @@ static void test_lists_leave_the_script_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_schema),          TEST(test_code_is_a_script),
-        TEST(test_no_code),         TEST(test_options_reach_the_command),
-        TEST(test_bad_options),     TEST(test_blocked_modules),
-        TEST(test_allowed_modules), TEST(test_lists_leave_the_script_alone),
+        TEST(test_schema),
+        TEST(test_code_is_a_script),
+        TEST(test_module_path),
+        TEST(test_no_code),
+        TEST(test_options_reach_the_command),
+        TEST(test_bad_options),
+        TEST(test_blocked_modules),
+        TEST(test_allowed_modules),
+        TEST(test_lists_leave_the_script_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ void agent_loop_free(struct agent_loop *loop);
 /*
  * A connected byte stream. `read` and `write` do not block: they return the number of bytes, 0
  * (read only) at the end, or -errno (-EAGAIN: wait for `fd`). They are called by the loop's thread,
- * and by a thread that sends, never two at once. `close` is called once.
+ * and by a thread that sends, never two at once. `close` is called once, and does not block.
  */
 struct agent_transport {
     int fd; /* to wait on */
@@ -76,8 +76,9 @@ struct agent_config {
     int cancel_fd;            /* gives up waiting for READY; -1: never */
     /*
      * Called by the loop's thread when the stream has ended or broken, once, unless agent_close() or
-     * agent_fail() came first; `*ret_agent` is set by then. Must not block. The owner then finds out what is true and calls agent_fail(),
-     * from any thread. NULL: agent_fail() happens at once, with the reason known here.
+     * agent_fail() came first; `*ret_agent` is set by then. Must not block. The owner then finds
+     * out what is true and calls agent_fail(), from any thread. NULL: agent_fail() happens at once,
+     * with the reason known here.
      */
     void (*lost)(void *ctx, const char *reason);
     void *lost_ctx;

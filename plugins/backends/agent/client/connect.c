@@ -45,7 +45,7 @@ int connect_ready(struct agent *agent, const uint8_t *p, size_t length)
         return ENCLAVE_ENOMEM;
     }
     agent_text_clean(facts, length - READY_FIXED_SIZE + 1, p + READY_FIXED_SIZE,
-               length - READY_FIXED_SIZE, TEXT_LINES);
+                     length - READY_FIXED_SIZE, TEXT_LINES);
     pthread_mutex_lock(&agent->lock);
     agent->facts = facts;
     agent->state = LINK_READY;

@@ -356,6 +356,7 @@ static int parse_exit(struct agent *agent, const uint8_t *p, size_t length,
     uint32_t code;
     uint32_t signal;
     uint64_t cpu;
+    size_t cleaned;
 
     if (length < EXIT_FIXED_SIZE ||
         wire_get_u32(p + EXIT_FIXED_SIZE - 4) != length - EXIT_FIXED_SIZE) {
@@ -376,9 +377,9 @@ static int parse_exit(struct agent *agent, const uint8_t *p, size_t length,
     cpu = wire_get_u64(p + 20);
     end->cpu_us = cpu > INT64_MAX ? INT64_MAX : (int64_t)cpu;
     end->peak_memory = wire_get_u64(p + 28);
-    end->reason = agent_text_clean(reason, REASON_SIZE, p + EXIT_FIXED_SIZE, length - EXIT_FIXED_SIZE, 0)
-                      ? reason
-                      : NULL;
+    cleaned =
+        agent_text_clean(reason, REASON_SIZE, p + EXIT_FIXED_SIZE, length - EXIT_FIXED_SIZE, 0);
+    end->reason = cleaned > 0 ? reason : NULL;
     return 0;
 }
 

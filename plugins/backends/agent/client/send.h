@@ -16,10 +16,11 @@
 struct agent;
 struct message;
 
-#define SEND_STDIN_MAX (1u << 20)    /* with more queued, stdin waits */
-#define SEND_MESSAGE_MAX (18u << 20) /* with more queued, messages wait: one of them always fits   \
-                                      */
-#define SEND_MAX (19u << 20)         /* with more queued, the agent is not reading: broken */
+/* With more queued: stdin waits; messages wait (one of the largest always fits); the agent is not
+ * reading, and the link breaks. */
+#define SEND_STDIN_MAX (1u << 20)
+#define SEND_MESSAGE_MAX (18u << 20)
+#define SEND_MAX (19u << 20)
 #define SEND_WAIT_MS 10000
 
 struct send_queue {

@@ -27,7 +27,7 @@ enum kill_mode { KILL_BY_GID = 1, KILL_BY_SUBREAPER = 2 };
  * It lies in memory shared with the child, which costs no descriptor; a program that was exec'd no
  * longer has it. */
 struct report {
-    int32_t code; /* 0: nothing to report; else the exit code or errno that EXIT carries */
+    int32_t code;      /* 0: nothing to report; else the exit code or errno that EXIT carries */
     int32_t main_pid;  /* these only with a subreaper, which fills them in */
     int32_t main_done; /* the rest is there */
     int32_t main_status;
@@ -64,10 +64,10 @@ struct stream {
 struct feed {
     int fd; /* -1: closed */
     bool watched;
-    bool ending;      /* STDIN_EOF came: close when empty */
-    uint32_t room;    /* what the manager may still send */
-    uint32_t unsaid;  /* written, and not told by STDIN_ROOM yet */
-    uint8_t *bytes;   /* WIRE_STDIN_WINDOW of them, or NULL */
+    bool ending;     /* STDIN_EOF came: close when empty */
+    uint32_t room;   /* what the manager may still send */
+    uint32_t unsaid; /* written, and not told by STDIN_ROOM yet */
+    uint8_t *bytes;  /* WIRE_STDIN_WINDOW of them, or NULL */
     uint32_t start;
     uint32_t end;
 };
@@ -77,7 +77,6 @@ struct exec {
     uint32_t generation;
     pid_t pid; /* main process, or its subreaper; 0: reaped */
     gid_t gid; /* its own supplementary gid; 0 with subreapers */
-    bool is_file;
     bool killed;
     bool main_done;
     unsigned clean_scans;
@@ -97,7 +96,6 @@ struct agent {
     bool in_watched;
     bool out_watched;
     bool configured;
-    bool ending;
     bool pid_one;
     int epoll_fd;
     int signal_fd;
@@ -114,9 +112,10 @@ struct agent {
     gid_t gid_last;
     gid_t gid_next;
     bool gid_wrapped;
-    pid_t leftover[EXEC_COUNT_MAX]; /* subreapers of ended executions, with what these left behind */
-    size_t killing;     /* executions that are being killed */
-    unsigned kill_tries; /* scans since something was killed last began */
+    pid_t
+        leftover[EXEC_COUNT_MAX]; /* subreapers of ended executions, with what these left behind */
+    size_t killing;               /* executions that are being killed */
+    unsigned kill_tries;          /* scans since something was killed last began */
     struct config config;
     struct report *reports; /* one per place in `execs`, shared with children */
     size_t exec_high;       /* places from here on were never used */

@@ -78,14 +78,15 @@ static void open_oom_score(struct agent *agent)
     agent->oom_adj_fd = openat(agent->proc_fd, "self/oom_score_adj", O_RDWR | O_CLOEXEC);
     if (agent->oom_adj_fd < 0)
         return;
-    ssize_t n = read_text(agent->proc_fd, "self/oom_score_adj", agent->oom_adj,
-                          sizeof(agent->oom_adj));
+    ssize_t n =
+        read_text(agent->proc_fd, "self/oom_score_adj", agent->oom_adj, sizeof(agent->oom_adj));
     /* One that is already higher stays, for payloads too. */
     if (n <= 0 || strtol(agent->oom_adj, NULL, 10) > 500)
         close_fd(&agent->oom_adj_fd);
 }
 
-static _Noreturn void fatal_errno(struct agent *agent, const char *what, const char *path, int error)
+static _Noreturn void fatal_errno(struct agent *agent, const char *what, const char *path,
+                                  int error)
 {
     char reason[300];
     snprintf(reason, sizeof(reason), "cannot %s '%.150s': %s", what, path, error_text(error));

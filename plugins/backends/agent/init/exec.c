@@ -219,8 +219,8 @@ static void finish(struct agent *agent, struct exec *exec)
     if (kills > 0 && signaled && WTERMSIG(exec->status) == SIGKILL && !exec->killed)
         flags |= WIRE_EXIT_OOM;
     report->reason[sizeof(report->reason) - 1] = '\0';
-    uint32_t code = signaled ? (uint32_t)WTERMSIG(exec->status)
-                             : (uint32_t)WEXITSTATUS(exec->status);
+    uint32_t code =
+        signaled ? (uint32_t)WTERMSIG(exec->status) : (uint32_t)WEXITSTATUS(exec->status);
     if (!signaled && report->code != 0)
         code = (uint32_t)report->code;
     send_exit(agent, exec->id, exec, signaled ? WIRE_SIGNALED : WIRE_EXITED, code, flags, kills,
@@ -425,7 +425,7 @@ void exec_all_gone(struct agent *agent, struct exec *exec)
     for (unsigned i = 0; i < 2; i++) {
         size_t taken = 0;
         ssize_t n = exec->out[i].fd >= 0 ? 1 : 0;
-        while (n > 0 && taken < DRAIN_MAX) {
+        while (n > 0 && taken < DRAIN_MAX && outbox_waiting(&agent->out) < OUTBOX_DRAIN) {
             n = stream_read(agent, exec, i);
             taken += n > 0 ? (size_t)n : 0;
         }

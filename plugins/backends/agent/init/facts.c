@@ -151,7 +151,8 @@ static void add_cpu(struct facts *facts)
         size_t length = strcspn(quota, " ");
         snprintf(period, sizeof(period), "%s", quota[length] ? quota + length + 1 : "100000");
         quota[length] = '\0';
-    } else if (cgroup_read("cpu", NULL, "cpu.cfs_period_us", period, sizeof(period), &version) < 0) {
+    } else if (cgroup_read("cpu", NULL, "cpu.cfs_period_us", period, sizeof(period), &version) <
+               0) {
         return;
     }
     add(facts, "cpu_quota=%s\ncpu_period=%s\n", quota[0] == '-' ? "max" : quota, period);
@@ -164,7 +165,9 @@ static void add_mount(struct facts *facts, const char *path)
     static const struct {
         unsigned long flag;
         const char *name;
-    } names[] = {{FLAG_RDONLY, "ro"}, {FLAG_NOSUID, "nosuid"}, {FLAG_NODEV, "nodev"},
+    } names[] = {{FLAG_RDONLY, "ro"},
+                 {FLAG_NOSUID, "nosuid"},
+                 {FLAG_NODEV, "nodev"},
                  {FLAG_NOEXEC, "noexec"}};
     struct statfs fs;
     char flags[64] = "";

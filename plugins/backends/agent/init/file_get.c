@@ -50,8 +50,7 @@ static const char *sent_before(struct get *get, const struct stat *st)
             return get->links[i].path;
     if (get->link_count == get->link_size) {
         size_t size = get->link_size ? get->link_size * 2 : 64;
-        struct link *grown =
-            size <= LINKS_MAX ? realloc(get->links, size * sizeof(*grown)) : NULL;
+        struct link *grown = size <= LINKS_MAX ? realloc(get->links, size * sizeof(*grown)) : NULL;
         if (!grown)
             return NULL;
         get->links = grown;

@@ -133,8 +133,7 @@ int path_make_folder(const struct file_request *request, const char *path, struc
     char text[PATH_MAX];
     if (snprintf(text, sizeof(text), "%s", path) >= (int)sizeof(text))
         return -ENAMETOOLONG;
-    CLEANUP_FD int at =
-        path_openat2(AT_FDCWD, path[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY, 0);
+    CLEANUP_FD int at = path_openat2(AT_FDCWD, path[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY, 0);
     char *rest = text;
     for (char *part; at >= 0 && (part = strsep(&rest, "/")) != NULL;) {
         if (part[0] == '\0')
@@ -206,8 +205,8 @@ static int follow(struct path_place *place, char path[PATH_MAX])
 
 /* Each step is checked where it leads in the end only: a link may lie where nothing is allowed, but
  * what it leads to may not. */
-int path_place_followed(const struct file_request *request, bool make,
-                        struct path_place *ret_place, struct file_reason *why)
+int path_place_followed(const struct file_request *request, bool make, struct path_place *ret_place,
+                        struct file_reason *why)
 {
     static char *none[] = {NULL};
     struct file_request anywhere = *request;

@@ -38,8 +38,8 @@ struct path_place {
 int path_place(const struct file_request *request, const char *path, bool make,
                struct path_place *ret_place, struct file_reason *why);
 /* The place where writing to `path` would put the file: links at the end are followed too. */
-int path_place_followed(const struct file_request *request, bool make,
-                        struct path_place *ret_place, struct file_reason *why);
+int path_place_followed(const struct file_request *request, bool make, struct path_place *ret_place,
+                        struct file_reason *why);
 
 /* The folder at `path`, made with all above it when missing; O_PATH. */
 int path_make_folder(const struct file_request *request, const char *path, struct file_reason *why);

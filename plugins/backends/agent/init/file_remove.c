@@ -136,8 +136,7 @@ int file_remove(const struct file_request *request, struct file_reason *why)
     if (!S_ISDIR(st.st_mode))
         return unlinkat(parent, place.name, 0) < 0 ? -errno : 0;
     if (request->flags & WIRE_FILE_RECURSIVE) {
-        int folder =
-            openat(parent, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int folder = openat(parent, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (folder < 0 && errno != EACCES)
             return -errno;
         r = folder < 0 ? 0 : remove_content(folder);

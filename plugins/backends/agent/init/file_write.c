@@ -24,7 +24,7 @@
 
 struct draft {
     int fd;
-    bool spool; /* in memory, to be copied */
+    bool spool;    /* in memory, to be copied */
     char name[32]; /* empty: it has none */
 };
 

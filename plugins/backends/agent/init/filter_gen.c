@@ -9,8 +9,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <seccomp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,13 +33,41 @@
 
 /* By name, so that a libseccomp that does not know a call yet only leaves it out. */
 static const char *const denied[] = {
-    "io_uring_setup", "io_uring_enter", "io_uring_register",
-    "bpf", "keyctl", "add_key", "request_key", "userfaultfd", "setns",
-    "mount", "umount", "umount2", "pivot_root", "move_mount", "fsopen", "fsconfig", "fsmount",
-    "fspick", "open_tree", "mount_setattr",
-    "perf_event_open", "kexec_load", "kexec_file_load", "init_module", "finit_module",
-    "delete_module", "open_by_handle_at", "swapon", "swapoff", "reboot", "acct", "quotactl",
-    "quotactl_fd", "lookup_dcookie", "vhangup",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "bpf",
+    "keyctl",
+    "add_key",
+    "request_key",
+    "userfaultfd",
+    "setns",
+    "mount",
+    "umount",
+    "umount2",
+    "pivot_root",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "open_tree",
+    "mount_setattr",
+    "perf_event_open",
+    "kexec_load",
+    "kexec_file_load",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "open_by_handle_at",
+    "swapon",
+    "swapoff",
+    "reboot",
+    "acct",
+    "quotactl",
+    "quotactl_fd",
+    "lookup_dcookie",
+    "vhangup",
 };
 
 /* Newer than many a libseccomp; the numbers are the same on every architecture. */

@@ -16,6 +16,8 @@
 
 /* Above this many bytes waiting, nothing more is read from payloads or from the manager. */
 #define OUTBOX_HIGH (256u << 10)
+/* What killed executions still had to say may fill it up to here. */
+#define OUTBOX_DRAIN (2u << 20)
 /* Never more than this: what the manager may cause besides OUTPUT is small, so it is not reached by
  * a manager that reads. */
 #define OUTBOX_MAX (8u << 20)

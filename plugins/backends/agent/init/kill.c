@@ -205,8 +205,8 @@ static struct exec *ancestor_exec(const struct process_list *list, const struct 
         if (exec)
             return exec;
         if (process->parent == getpid()) {
-            bool subreaper = exec_find_pid(agent, process->pid) ||
-                             child_is_leftover(agent, process->pid, false);
+            bool subreaper =
+                exec_find_pid(agent, process->pid) || child_is_leftover(agent, process->pid, false);
             return subreaper ? NULL : first_killed(agent);
         }
         process = process_by_pid(list, process->parent);

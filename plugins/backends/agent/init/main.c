@@ -41,8 +41,8 @@ int watch_add(struct agent *agent, int fd, uint32_t events, enum watch_kind kind
               uint32_t generation)
 {
     struct epoll_event event = {.events = events};
-    event.data.u64 = (uint64_t)generation << GENERATION_SHIFT | (uint64_t)place << PLACE_SHIFT |
-                     (uint64_t)kind;
+    event.data.u64 =
+        (uint64_t)generation << GENERATION_SHIFT | (uint64_t)place << PLACE_SHIFT | (uint64_t)kind;
     return epoll_ctl(agent->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 

@@ -56,8 +56,8 @@ int script_write(struct agent *agent, struct exec *exec, const char *name, const
     do { /* a folder of that name: left by an agent before, where the place outlived it */
         folder_name(++agent->script_count, folder);
     } while (mkdirat(agent->scratch_fd, folder, 0755) < 0 && errno == EEXIST);
-    CLEANUP_FD int fd = openat(agent->scratch_fd, folder,
-                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP_FD int fd =
+        openat(agent->scratch_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     exec->script = agent->script_count;

@@ -132,8 +132,8 @@ static int run_program(const struct config *config, struct report *report, void 
     if (chdir(cwd) < 0)
         return child_report(report, EXIT_NOT_EXECUTABLE, "cannot enter the folder '%.150s': %s",
                             cwd, error_text(errno));
-    char **env = spawn_merge_env(config->env, config->env_count, spawn->env, spawn->env_count,
-                                 &count);
+    char **env =
+        spawn_merge_env(config->env, config->env_count, spawn->env, spawn->env_count, &count);
     if (!env)
         return child_report(report, EXIT_NOT_EXECUTABLE, "out of memory");
     drop_signal_mask();
@@ -165,7 +165,7 @@ static bool parse(const struct frame *frame, struct spawn *spawn)
 static void refuse(struct agent *agent, uint32_t id, const char *what, int error)
 {
     char reason[200];
-    const char *hint = error == EAGAIN ? " (the sandbox's limit of processes is reached)"
+    const char *hint = error == EAGAIN   ? " (the sandbox's limit of processes is reached)"
                        : error == EMFILE ? " (too many executions at once)"
                                          : "";
     snprintf(reason, sizeof(reason), "cannot %s: %s%s", what, error_text(error), hint);
