@@ -9,6 +9,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/enclave DESTINATION ${CMAKE_INST
     FILES_MATCHING PATTERN "*.h" PATTERN "ABI.md")
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
     DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # An example: every line that sets something is commented out. A file in use is never overwritten by an installation.
 install(FILES ${PROJECT_SOURCE_DIR}/config/enclave.ini DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 

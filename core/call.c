@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "exec.h"
 #include "json.h"
+#include "plugin_call.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -140,8 +141,10 @@ int32_t call_run(struct enclave_call *call, const struct enclave_command *theirs
     struct enclave_command command;
     struct exec exec = {0};
 
-    if (!call || !theirs) {
-        return enclave_error_set(err, ENCLAVE_EINVALID, "run a command: call or command is NULL");
+    if (!call || !theirs || theirs->size < sizeof theirs->size ||
+        (ret && ret->size < sizeof ret->size)) {
+        return enclave_error_set(err, ENCLAVE_EINVALID,
+                                 "run a command: call or command is NULL, or a size is not set");
     }
     COPY_SIZED(command, theirs);
     int32_t r = check_command(&command, err);
@@ -150,6 +153,7 @@ int32_t call_run(struct enclave_call *call, const struct enclave_command *theirs
     }
     pthread_mutex_lock(&call->lock); /* one command at a time: their output makes one result */
     exec.ops = &call->sandbox->backend->loaded.ops.backend;
+    exec.backend = call->sandbox->backend->name;
     exec.sandbox = call->sandbox->handle;
     exec.cancel = call->options->cancel;
     fill_spawn(&exec.spawn, &command);
@@ -160,7 +164,7 @@ int32_t call_run(struct enclave_call *call, const struct enclave_command *theirs
     if (r == 0) {
         call->outcome = exec.outcome;
         memcpy(call->reason, exec.reason, sizeof call->reason);
-        if (ret && ret->size >= sizeof ret->size) {
+        if (ret) {
             uint32_t size = ret->size < sizeof *ret ? ret->size : (uint32_t)sizeof *ret;
             memcpy(ret, &exec.outcome, size);
             ret->size = size;
@@ -174,11 +178,13 @@ int32_t call_run(struct enclave_call *call, const struct enclave_command *theirs
 
 /* The plugin's request with the time that the call has left. */
 static int32_t take_request(struct enclave_call *call, const struct enclave_file_request *theirs,
-                            int present, struct enclave_file_request *ret,
+                            int present, const void *other, struct enclave_file_request *ret,
                             struct enclave_error *err)
 {
-    if (!call || !theirs) {
-        return enclave_error_set(err, ENCLAVE_EINVALID, "file operation: call or request is NULL");
+    if (!call || !theirs || !other || theirs->size < sizeof theirs->size) {
+        return enclave_error_set(
+            err, ENCLAVE_EINVALID,
+            "file operation: an argument is NULL, or request->size is not set");
     }
     COPY_SIZED(*ret, theirs);
     if (!ret->path || !ret->path[0]) {
@@ -199,14 +205,19 @@ static int32_t take_request(struct enclave_call *call, const struct enclave_file
     return 0;
 }
 
+/* Each differs in what goes in or out; the rest is the same. */
 #define FILE_CALL(op, argument)                                                                    \
+    struct enclave_error why = ENCLAVE_ERROR_INIT;                                                 \
     const struct enclave_backend_ops *ops =                                                        \
         call ? &call->sandbox->backend->loaded.ops.backend : NULL;                                 \
     struct enclave_file_request request;                                                           \
-    int32_t r = take_request(call, theirs, ops && ops->op, &request, err);                         \
-    return r < 0 ? r                                                                               \
-                 : ops->op(call->sandbox->handle, &request,                                        \
-                           cancel_descriptor(call->options->cancel), argument, err)
+    int32_t r = take_request(call, theirs, ops && ops->op, argument, &request, err);               \
+    if (r < 0) {                                                                                   \
+        return r;                                                                                  \
+    }                                                                                              \
+    r = ops->op(call->sandbox->handle, &request, cancel_descriptor(call->options->cancel),         \
+                argument, &why);                                                                   \
+    return plugin_result(r, &why, call->sandbox->backend->name, #op, err)
 
 int32_t call_file_read(struct enclave_call *call, const struct enclave_file_request *theirs,
                        const struct enclave_sink *to, struct enclave_error *err)
@@ -235,13 +246,17 @@ int32_t call_file_list(struct enclave_call *call, const struct enclave_file_requ
 int32_t call_file_remove(struct enclave_call *call, const struct enclave_file_request *theirs,
                          struct enclave_error *err)
 {
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
     const struct enclave_backend_ops *ops =
         call ? &call->sandbox->backend->loaded.ops.backend : NULL;
     struct enclave_file_request request;
-    int32_t r = take_request(call, theirs, ops && ops->file_remove, &request, err);
-    return r < 0 ? r
-                 : ops->file_remove(call->sandbox->handle, &request,
-                                    cancel_descriptor(call->options->cancel), err);
+    int32_t r = take_request(call, theirs, ops && ops->file_remove, theirs, &request, err);
+    if (r < 0) {
+        return r;
+    }
+    r = ops->file_remove(call->sandbox->handle, &request, cancel_descriptor(call->options->cancel),
+                         &why);
+    return plugin_result(r, &why, call->sandbox->backend->name, "file_remove", err);
 }
 
 /* --------------------------------------------------------------------------------------- result */

@@ -11,6 +11,7 @@
 #include "json.h"
 #include "manager.h"
 #include "options.h"
+#include "plugin_call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,8 +150,10 @@ static int32_t check_capabilities(struct enclave_manager *manager, struct sandbo
     struct plugin *backend = sandbox->backend;
     uint64_t can = 0, wanted = fields_wanted(sandbox->config);
     char names[256];
-    int32_t r = backend->loaded.ops.backend.capabilities(backend->backend, &can, err);
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    int32_t r = backend->loaded.ops.backend.capabilities(backend->backend, &can, &why);
 
+    r = plugin_result(r, &why, backend->name, "capabilities", err);
     if (r < 0) {
         return r;
     }
@@ -190,9 +193,13 @@ static int32_t open_tool(struct plugin *plugin, json_object *given, struct sandb
     }
     int32_t r = given ? option_apply(plugin->loaded.plugin.options, given, options, err) : 0;
     char *text = r == 0 ? json_text(options) : NULL;
+    if (r == 0 && !text) {
+        r = enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+    }
     if (r == 0) {
-        r = text ? plugin->loaded.ops.tool.open(&plugin->host, text, &tool->tool, err)
-                 : enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+        struct enclave_error why = ENCLAVE_ERROR_INIT;
+        r = plugin->loaded.ops.tool.open(&plugin->host, text, &tool->tool, &why);
+        r = plugin_result(r, &why, plugin->name, "open", err);
     }
     free(text);
     if (r == 0) {
@@ -407,6 +414,10 @@ int32_t enclave_manager_create_sandbox(struct enclave_manager *manager, const ch
         return enclave_error_set(err, ENCLAVE_EINVALID,
                                  "create a sandbox: manager or ret_id is NULL");
     }
+    if (given && given->size < sizeof given->size) {
+        return enclave_error_set(err, ENCLAVE_EINVALID,
+                                 "create a sandbox: options->size is not set");
+    }
     if (given) {
         memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
     }
@@ -462,6 +473,7 @@ static int32_t stop(struct enclave_manager *manager, struct sandbox *sandbox,
 
     struct enclave_error why = ENCLAVE_ERROR_INIT;
     int32_t r = sandbox->backend->loaded.ops.backend.stop(handle, &why);
+    r = plugin_result(r, &why, sandbox->backend->name, "stop", &why);
 
     pthread_mutex_lock(&sandbox->lock);
     sandbox_set_status(sandbox, r < 0 ? ENCLAVE_STATUS_ERROR : ENCLAVE_STATUS_STOPPED,
@@ -510,6 +522,7 @@ int32_t manager_destroy(struct enclave_manager *manager, struct sandbox *sandbox
     }
     if (handle) {
         r = ops->destroy(handle, &why);
+        r = plugin_result(r, &why, sandbox->backend->name, "destroy", &why);
         atomic_fetch_add(&manager->deleted, 1);
     }
     if (r < 0) {

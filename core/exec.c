@@ -12,6 +12,7 @@
 
 #include "cancel.h"
 #include "clock.h"
+#include "plugin_call.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -288,10 +289,10 @@ static uint32_t cause_of(const struct enclave_exit *end, uint32_t killed_for)
     if (end->how == ENCLAVE_EXIT_LOST) {
         return ENCLAVE_CAUSE_BACKEND_LOST;
     }
-    if (killed_for && (end->flags & ENCLAVE_EXIT_KILLED)) {
+    if (killed_for && (end->flags & ENCLAVE_EXIT_FLAG_KILLED)) {
         return killed_for;
     }
-    if (end->flags & ENCLAVE_EXIT_OOM) {
+    if (end->flags & ENCLAVE_EXIT_FLAG_OOM) {
         return ENCLAVE_CAUSE_OOM;
     }
     return end->how == ENCLAVE_EXIT_SIGNALED ? ENCLAVE_CAUSE_SIGNALED : ENCLAVE_CAUSE_EXITED;
@@ -328,7 +329,9 @@ static int32_t start(struct running *run, struct enclave_error *err)
     exec->spawn.size = sizeof exec->spawn;
     exec->spawn.flags = exec->stdin_length ? ENCLAVE_SPAWN_STDIN : 0;
     exec->spawn.window = WINDOW;
-    return exec->ops->spawn(exec->sandbox, &exec->spawn, &events, &run->process, err);
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    int32_t r = exec->ops->spawn(exec->sandbox, &exec->spawn, &events, &run->process, &why);
+    return plugin_result(r, &why, exec->backend, "spawn", err);
 }
 
 int32_t exec_run(struct exec *exec, struct enclave_error *err)

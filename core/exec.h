@@ -23,6 +23,7 @@ struct exec_stream {
 struct exec {
     /* What to do; filled in by the caller. */
     const struct enclave_backend_ops *ops;
+    const char *backend; /* its name, for messages */
     void *sandbox;
     struct enclave_spawn spawn; /* without flags and window */
     const void *stdin_data;

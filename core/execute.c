@@ -8,6 +8,7 @@
 #include "id.h"
 #include "json.h"
 #include "manager.h"
+#include "plugin_call.h"
 #include "result.h"
 #include "schema.h"
 
@@ -20,14 +21,23 @@ static const struct enclave_execute_options no_options = ENCLAVE_EXECUTE_OPTIONS
 enum { DEFAULT_TIMEOUT_MS = 30000 };
 
 /* Options of an older or newer caller, as far as we know them. */
-static void take_options(struct enclave_execute_options *to,
-                         const struct enclave_execute_options *from)
+static int32_t take_options(struct enclave_execute_options *to,
+                            const struct enclave_execute_options *from, struct enclave_error *err)
 {
     *to = no_options;
+    if (from && from->size < sizeof from->size) {
+        return enclave_error_set(err, ENCLAVE_EINVALID, "execute a tool: options->size is not set");
+    }
     if (from) {
         memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
         to->size = sizeof *to;
     }
+    if (to->timeout_ms < -1) {
+        return enclave_error_set(err, ENCLAVE_EINVALID,
+                                 "execute a tool: timeout_ms is %lld; expected -1, 0 or more",
+                                 (long long)to->timeout_ms);
+    }
+    return 0;
 }
 
 /* The first that is given: the parameter, the request, the tool's option, the sandbox's, 30 s. */
@@ -191,7 +201,9 @@ static int32_t run_tool(struct sandbox *sandbox, struct sandbox_tool *tool, json
     }
     int32_t r = call_begin(&call, sandbox, options, timeout, started_us, &why);
     if (r == 0) {
-        r = tool->plugin->loaded.ops.tool.execute(tool->tool, &call, text, &why);
+        struct enclave_error told = ENCLAVE_ERROR_INIT;
+        r = tool->plugin->loaded.ops.tool.execute(tool->tool, &call, text, &told);
+        r = plugin_result(r, &told, tool->plugin->name, "execute", &why);
     }
     if (r < 0) {
         r = cut_short(&call, r);
@@ -257,13 +269,16 @@ int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char
         return enclave_error_set(err, ENCLAVE_EINVALID,
                                  "execute a tool: manager, tool or ret_result is NULL");
     }
-    take_options(&options, given);
+    int32_t r = take_options(&options, given, err);
+    if (r < 0) {
+        return r;
+    }
     struct sandbox *sandbox = manager_find(manager, id, "execute a tool", err);
     if (!sandbox) {
         return ENCLAVE_ENOTFOUND;
     }
     manager_begin(manager);
-    int32_t r = sandbox_enter(sandbox, "execute a tool", manager_now_s(manager), err);
+    r = sandbox_enter(sandbox, "execute a tool", manager_now_s(manager), err);
     if (r == 0) {
         count_executing(sandbox, 1);
         r = execute_in(sandbox, tool, params, &options, ret_result, err);

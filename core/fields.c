@@ -559,7 +559,7 @@ uint64_t fields_wanted(json_object *config)
     if (!json_object_object_get(config, "user")) {
         bits |= ENCLAVE_CAN_OWN_UID;
     }
-    return bits;
+    return bits | ENCLAVE_CAN_OWN_FILES | ENCLAVE_CAN_KILL_TREE; /* what a sandbox is */
 }
 
 json_object *fields_bit_names(uint64_t bits)
@@ -568,7 +568,7 @@ json_object *fields_bit_names(uint64_t bits)
         "memory_limit",   "cpu_limit",   "pids_limit", "network_off",       "network",
         "read_only_root", "tmpfs_sizes", "seccomp",    "no_new_privileges", "own_uid",
         "image",          "volumes",     "ports",      "extra_hosts",       "privileged",
-        "platform",       "runtime",     "user"};
+        "platform",       "runtime",     "user",       "own_files",         "kill_tree"};
     json_object *list = json_object_new_array();
     for (size_t i = 0; list && i < sizeof names / sizeof *names; i++) {
         if (bits >> i & 1) {

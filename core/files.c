@@ -6,6 +6,7 @@
 #include "buffer.h"
 #include "folder_tar.h"
 #include "manager.h"
+#include "plugin_call.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -60,8 +61,10 @@ int32_t enclave_manager_put_archive(struct enclave_manager *manager, const char 
     int32_t r = BEGIN("put an archive", target_dir, put_archive);
     if (r == 0) {
         struct enclave_file_request request = {.size = sizeof request, .path = target_dir};
+        struct enclave_error why = ENCLAVE_ERROR_INIT;
         r = sandbox->backend->loaded.ops.backend.put_archive(sandbox->handle, &request, -1, tar,
-                                                             err);
+                                                             &why);
+        r = plugin_result(r, &why, sandbox->backend->name, "put_archive", err);
         end(sandbox);
     }
     return r;
@@ -100,8 +103,10 @@ int32_t enclave_manager_get_archive(struct enclave_manager *manager, const char 
     int32_t r = BEGIN("get an archive", path, get_archive);
     if (r == 0) {
         struct enclave_file_request request = {.size = sizeof request, .path = path};
+        struct enclave_error why = ENCLAVE_ERROR_INIT;
         r = sandbox->backend->loaded.ops.backend.get_archive(sandbox->handle, &request, -1, tar,
-                                                             err);
+                                                             &why);
+        r = plugin_result(r, &why, sandbox->backend->name, "get_archive", err);
         end(sandbox);
     }
     return r;
@@ -143,9 +148,11 @@ int32_t enclave_manager_put_file(struct enclave_manager *manager, const char *id
         struct bytes bytes = {data, length};
         struct enclave_source from = {sizeof from, 0, &bytes, read_bytes};
         struct enclave_file_request request = {
-            .size = sizeof request, .flags = ENCLAVE_FILE_MKDIRS, .path = path, .mode = mode};
+            .size = sizeof request, .flags = ENCLAVE_FILE_FLAG_MKDIRS, .path = path, .mode = mode};
+        struct enclave_error why = ENCLAVE_ERROR_INIT;
         r = sandbox->backend->loaded.ops.backend.file_write(sandbox->handle, &request, -1, &from,
-                                                            err);
+                                                            &why);
+        r = plugin_result(r, &why, sandbox->backend->name, "file_write", err);
         end(sandbox);
     }
     return r;
@@ -174,7 +181,10 @@ int32_t enclave_manager_get_file(struct enclave_manager *manager, const char *id
     struct enclave_sink to = {sizeof to, 0, &content, sink_to_buffer};
     struct enclave_file_request request = {
         .size = sizeof request, .path = path, .max_bytes = limit};
-    r = sandbox->backend->loaded.ops.backend.file_read(sandbox->handle, &request, -1, &to, err);
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    r = sandbox->backend->loaded.ops.backend.file_read(sandbox->handle, &request, -1, &to, &why);
+    r = plugin_result(r, &why, sandbox->backend->name, "file_read", err);
+    r = plugin_result(r, &why, sandbox->backend->name, "file_read", err);
     end(sandbox);
     uint64_t length = content.length;
     char *data = r == 0 ? buffer_steal(&content) : NULL;

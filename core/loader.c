@@ -235,6 +235,23 @@ static int32_t check_ops(struct loaded *loaded, struct enclave_error *err)
     return 0;
 }
 
+/* A group of optional ops that is there in part would fail one call in five. */
+static int32_t check_groups(const struct enclave_backend_ops *ops, struct enclave_error *err)
+{
+    int files = !!ops->file_read + !!ops->file_write + !!ops->file_stat + !!ops->file_list +
+                !!ops->file_remove;
+    if (files != 0 && files != 5) {
+        return enclave_error_set(err, ENCLAVE_EPLUGIN,
+                                 "its ops table has some of the file operations; all five or none");
+    }
+    if (!ops->put_archive != !ops->get_archive) {
+        return enclave_error_set(
+            err, ENCLAVE_EPLUGIN,
+            "its ops table has one of put_archive and get_archive; both or none");
+    }
+    return 0;
+}
+
 static int32_t read_descriptor(struct loaded *loaded, uint32_t kind, const char *name,
                                struct enclave_error *err)
 {
@@ -254,7 +271,10 @@ static int32_t read_descriptor(struct loaded *loaded, uint32_t kind, const char 
         (r = check_options(loaded->plugin.options, err)) < 0) {
         return r;
     }
-    return check_ops(loaded, err);
+    if ((r = check_ops(loaded, err)) < 0 || kind != ENCLAVE_PLUGIN_BACKEND) {
+        return r;
+    }
+    return check_groups(&loaded->ops.backend, err);
 }
 
 int32_t loader_load(const char *folder, uint32_t kind, const char *name, struct loaded *ret,

@@ -117,6 +117,9 @@ int32_t enclave_manager_new(const struct enclave_manager_options *given,
     if (!ret_manager) {
         return enclave_error_set(err, ENCLAVE_EINVALID, "make a manager: ret_manager is NULL");
     }
+    if (given && given->size < sizeof given->size) {
+        return enclave_error_set(err, ENCLAVE_EINVALID, "make a manager: options->size is not set");
+    }
     if (given) {
         memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
     }

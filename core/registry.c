@@ -7,9 +7,11 @@
 
 #include "id.h"
 #include "json.h"
+#include "plugin_call.h"
 #include "schema.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,8 +123,10 @@ static int32_t start_backend(struct plugin *plugin, struct enclave_error *err)
     if (!options) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     }
-    int32_t r = plugin->loaded.ops.backend.open(&plugin->host, options, &plugin->backend, err);
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    int32_t r = plugin->loaded.ops.backend.open(&plugin->host, options, &plugin->backend, &why);
     free(options);
+    r = plugin_result(r, &why, plugin->name, "open", err);
     if (r < 0) {
         return enclave_error_prefix(err, r, "backend '%s': ", plugin->name);
     }
@@ -263,7 +267,12 @@ static int32_t load_folder(struct registry *registry, const char *folder,
         free(files[i]);
     }
     free(files);
-    return r; /* a folder that is not there has no plugins; a missing one is named below */
+    if (count < 0) { /* it has no plugins; one that was wanted by name is missed below */
+        char line[512];
+        (void)snprintf(line, sizeof line, "plugin folder '%.300s': %s", folder, strerror(errno));
+        host->log(host->ctx, ENCLAVE_LOG_WARNING, line);
+    }
+    return r;
 }
 
 static int32_t check_all_there(const struct registry *registry, const struct config *config,

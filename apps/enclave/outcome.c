@@ -70,6 +70,12 @@ void outcome_report(const struct enclave_result *result, int64_t timeout_ms, con
     case ENCLAVE_CAUSE_EXITED:
         if (result->exit_code <= 0 && result->status != ENCLAVE_RESULT_SUCCESS) {
             report_error("%s: %s", result->tool_name, error_or(result, "failed"));
+        } else if (result->exit_code == 126 || result->exit_code == 127) {
+            const char *reason =
+                error_or(result, NULL); /* it could not be started, so it said nothing */
+            if (reason) {
+                report_error("%s", reason);
+            }
         }
         break;
     case ENCLAVE_CAUSE_SIGNALED:

@@ -17,7 +17,8 @@ static const char help[] =
     "key 'path' in section [plugins]; that section also says which are enabled.\n\n"
     "Examples:\n"
     "  enclave plugins\n"
-    "  ENCLAVE_PLUGIN_PATH=~/my-plugins enclave plugins\n"
+    "  ENCLAVE_PLUGIN_PATH=~/mine:$(pkg-config --variable=plugindir enclave) \\\n"
+    "      enclave plugins\n"
     "  enclave plugins --json | jq '.[] | select(.state == \"refused\")'\n";
 
 static void row(void *ctx, size_t index, const char **cells)

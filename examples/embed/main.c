@@ -15,9 +15,10 @@ int main(void)
         enclave_manager_create_sandbox(manager, NULL, config, NULL, id, &err) ||
         enclave_manager_execute_tool(manager, id, "python_executor", params, NULL, &result, &err))
         fprintf(stderr, "%s\n", err.message);
-    else
-        fputs(result->output, stdout);
+    else /* error: what the program wrote to stderr, or what became of it; NULL when all is well */
+        printf("%s%s", result->output, result->error ? result->error : "");
+    int failed = !result || result->status != ENCLAVE_RESULT_SUCCESS;
     enclave_result_free(result);
     enclave_manager_free(manager);
-    return enclave_error_exit_code(err.code);
+    return failed;
 }

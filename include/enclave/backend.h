@@ -2,8 +2,7 @@
  * enclave/backend.h - writing a backend: a place where sandboxes live.
  *
  * A backend makes and ends sandboxes, spawns processes in them, and moves files. Deadlines, output
- * limits, tools and results are the core's, written once on top of `spawn`. A new backend is done
- * when it passes the conformance suite (docs/).
+ * limits, tools and results are the core's, written once on top of `spawn`. docs/plugins.md has more.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,12 +17,15 @@ extern "C" {
 
 /* A sandbox to make. Borrowed for the call of `create`. */
 struct enclave_sandbox_spec {
-    uint32_t size;     /* sizeof(struct enclave_sandbox_spec) */
-    int32_t cancel_fd; /* becomes readable when the caller gives up: stop, undo, return CANCELLED;
-                          -1: never */
-    const char *id;    /* ^[a-z0-9][a-z0-9_-]{0,62}$, unique in the manager */
-    /* The sandbox's configuration with all defaults filled in: a JSON object,
-     * docs/configuration.md. */
+    uint32_t size; /* sizeof(struct enclave_sandbox_spec) */
+    /* Readable once the caller gives up: undo, return CANCELLED. Wait on it only. -1: never. */
+    int32_t cancel_fd;
+    const char *id; /* ^[a-z0-9][a-z0-9_-]{0,62}$, unique in the manager */
+    /*
+     * The sandbox's configuration: a JSON object with every field of docs/configuration.md. Sizes are
+     * strings as "512m"; a field that is not set and has no default is null. `working_dir` is to exist
+     * at exactly that path: tools rely on it.
+     */
     const char *config;
     /* ENCLAVE_CAN_... bits that the caller asked for explicitly. They are enforced or `create`
      * fails. */
@@ -32,15 +34,16 @@ struct enclave_sandbox_spec {
     void *progress_ctx;
 };
 
-/* What `create` tells about the sandbox it made. Filled in by the backend; the caller sets `size`.
- */
+/* What `create` tells about the sandbox it made. The host sets `size` and `metadata`. */
 struct enclave_sandbox_facts {
     uint32_t size;     /* sizeof(struct enclave_sandbox_facts) */
     uint32_t reserved; /* 0 */
-    uint64_t
-        unenforced; /* ENCLAVE_CAN_... bits, not explicit, that turned out not enforceable here */
-    const struct enclave_sink
-        *metadata; /* set by the caller: receives one JSON object, or nothing */
+    /*
+     * ENCLAVE_CAN_... bits, not explicit, that turned out not enforceable for this sandbox. The host
+     * adds those that `capabilities` lacks.
+     */
+    uint64_t unenforced;
+    const struct enclave_sink *metadata; /* takes one JSON object, or nothing */
 };
 
 #define ENCLAVE_SPAWN_STDIN (UINT32_C(1) << 0) /* stdin stays open for process_write */
@@ -67,44 +70,54 @@ struct enclave_spawn {
 enum {
     ENCLAVE_EXIT_EXITED = 1,   /* `code` */
     ENCLAVE_EXIT_SIGNALED = 2, /* `signal` */
-    ENCLAVE_EXIT_LOST = 3 /* the sandbox or its engine went away; `reason` says what is known */
+    ENCLAVE_EXIT_LOST = 3 /* the sandbox was stopped or went away; `reason` says what is known */
 };
 
-#define ENCLAVE_EXIT_KILLED (UINT32_C(1) << 0) /* process_kill ended it, or what was left of it */
-#define ENCLAVE_EXIT_OOM (UINT32_C(1) << 1)    /* SIGKILL by the kernel's out-of-memory killer */
+#define ENCLAVE_EXIT_FLAG_KILLED                                                                   \
+    (UINT32_C(1) << 0)                           /* process_kill ended it, or what was left of it */
+#define ENCLAVE_EXIT_FLAG_OOM (UINT32_C(1) << 1) /* SIGKILL by the kernel's out-of-memory killer */
 
+/* Members that do not apply, and numbers that are not known, are 0. */
 struct enclave_exit {
-    uint32_t size;        /* sizeof(struct enclave_exit) */
-    uint32_t how;         /* ENCLAVE_EXIT_... */
-    int32_t code;         /* exit code; 127 or 126 when the program could not be started */
-    int32_t signal;       /* signal number */
-    uint32_t flags;       /* ENCLAVE_EXIT_KILLED, ENCLAVE_EXIT_OOM */
-    uint32_t oom_kills;   /* processes of the sandbox killed for lack of memory meanwhile */
-    int64_t cpu_us;       /* user and system time */
-    uint64_t peak_memory; /* bytes */
+    uint32_t size;      /* sizeof(struct enclave_exit) */
+    uint32_t how;       /* ENCLAVE_EXIT_EXITED, ... */
+    int32_t code;       /* exit code; 127 or 126 when the program could not be started */
+    int32_t signal;     /* signal number */
+    uint32_t flags;     /* ENCLAVE_EXIT_FLAG_... */
+    uint32_t oom_kills; /* processes of the sandbox killed for lack of memory meanwhile */
+    int64_t cpu_us; /* user and system time of the main process and the children it waited for */
+    uint64_t peak_memory; /* largest resident set of one of those processes, bytes */
     const char *reason;   /* one line; NULL when there is nothing to say. Borrowed for the call. */
 };
 
 /*
  * What happens to a process. Called by a thread of the backend, one at a time for one process, and
- * possibly before `spawn` has returned. They must not block and must not call back into the backend
- * for this process, except process_credit and process_write. `exit` is the last one: it comes when
- * the process has ended and its streams are closed, and it always comes, unless `spawn` failed.
+ * possibly before `spawn` has returned. They must not block. From inside an event the host may call
+ * process_credit, process_write and process_close_stdin of the same process, so no lock that those take
+ * may be held; it never releases a process from inside an event. `exit` is the last event: it comes when
+ * the process has ended and its streams are closed, or were given up; and it always comes, unless `spawn` failed.
  */
 struct enclave_process_events {
     uint32_t size;     /* sizeof(struct enclave_process_events) */
     uint32_t reserved; /* 0 */
     void *ctx;
-    /* Output. Returns how many bytes are done with; the others are given back by process_credit. */
+    /*
+     * Output. `data` is borrowed for the call: the host copies what it keeps. The return value, how
+     * many bytes are done with, is flow control only; the others are given back by process_credit,
+     * which may come at any time until process_release, or never.
+     */
     uint64_t (*output)(void *ctx, uint32_t stream, const void *data, uint64_t length);
-    /* Stdin has room again. NULL when the process has no stdin to write to. */
+    /*
+     * Stdin has room again, after a process_write that did not take all. Not called from inside
+     * process_write. NULL when the process has no stdin to write to.
+     */
     void (*writable)(void *ctx);
     void (*exit)(void *ctx, const struct enclave_exit *end);
 };
 
 /*
- * The ops. Handles (`backend`, `sandbox`, `process`) are the backend's own pointers. Functions
- * marked mandatory are never NULL; the host answers ENCLAVE_ENOTSUP for others that are.
+ * The ops. Handles (`backend`, `sandbox`, `process`) are the backend's own pointers. Functions marked
+ * mandatory are never NULL; the host answers ENCLAVE_ENOTSUP for others that are.
  *
  * Thread rule: [any-thread] throughout, except that nothing else runs on an object while its
  * close, destroy or process_release does.
@@ -115,12 +128,12 @@ struct enclave_backend_ops {
     int32_t auto_rank;
 
     /*
-     * Mandatory. Take the options (a JSON object, the option table with defaults applied). Cheap:
+     * Mandatory [loader]. Take the options (a JSON object, the option table with defaults applied). Cheap:
      * does not talk to an engine, so that a manager can be made before its engine runs.
      */
     int32_t (*open)(const struct enclave_host *host, const char *options, void **ret_backend,
                     struct enclave_error *err);
-    /* Mandatory. Every sandbox has been destroyed. Accepts NULL. */
+    /* Mandatory [loader]. Every sandbox has been destroyed. Accepts NULL. */
     void (*close)(void *backend);
     /*
      * Mandatory. Does it work here and now? On success one JSON object for people and programs goes
@@ -141,8 +154,10 @@ struct enclave_backend_ops {
                       struct enclave_sandbox_facts *facts, void **ret_sandbox,
                       struct enclave_error *err);
     /*
-     * Mandatory. End everything in the sandbox; its processes get their `exit` events. With
-     * `remove_on_exit` (the default) nothing is left of it. Stopping twice is no error.
+     * Mandatory. End everything in the sandbox. Its processes get their `exit` events (LOST), at the
+     * latest soon after it returns; later ops on it fail with STATE or LOST. With
+     * `remove_on_exit` (the default) nothing is left of it. Stopping twice is no error: the host stops a
+     * sandbox before it destroys it.
      */
     int32_t (*stop)(void *sandbox, struct enclave_error *err);
     /*
@@ -155,30 +170,41 @@ struct enclave_backend_ops {
 
     /*
      * Mandatory. Start a process and return without waiting for it. A program that cannot be
-     * started is reported by the `exit` event (127 or 126, with a reason). `events` is copied.
+     * started is reported by the `exit` event (127 or 126, with a reason). `events` is copied; `spawn`
+     * and all in it are borrowed for the call. The environment is the image's, then HOME = working_dir,
+     * then the configuration's env_vars, then spawn->env. The backend puts the script in place and
+     * removes it.
      */
     int32_t (*spawn)(void *sandbox, const struct enclave_spawn *spawn,
                      const struct enclave_process_events *events, void **ret_process,
                      struct enclave_error *err);
-    /* Mandatory. Stdin: takes what fits now, `*ret_taken` of `length`; `writable` comes when more
-     * does. */
+    /*
+     * Mandatory. Stdin: takes what fits now, `*ret_taken` of `length` (0 is fine); after less than all,
+     * `writable` comes when there is room. What the program will never read, because it closed its
+     * stdin or ended, is taken and thrown away.
+     */
     int32_t (*process_write)(void *process, const void *data, uint64_t length, uint64_t *ret_taken,
                              struct enclave_error *err);
     /* Mandatory. End of stdin. */
     int32_t (*process_close_stdin)(void *process, struct enclave_error *err);
     /* Mandatory. `length` more bytes of output of `stream` are done with. */
     void (*process_credit)(void *process, uint32_t stream, uint64_t length);
-    /* Mandatory. Send a signal to the main process. */
+    /* Mandatory. Send a signal to the main process; nothing happens when it has ended. */
     int32_t (*process_signal)(void *process, int32_t signal, struct enclave_error *err);
     /*
      * Mandatory. End the process and every process that it started, whatever they did to get away.
-     * Returns at once; `exit` comes when none is left.
+     * Returns at once; `exit`, with ENCLAVE_EXIT_FLAG_KILLED, comes when none is left, within 5 seconds.
+     * Nothing happens when it has ended.
      */
     int32_t (*process_kill)(void *process, struct enclave_error *err);
     /* Mandatory. Free the handle, after `exit`. */
     void (*process_release)(void *process);
 
-    /* Optional, as a group. Files, with the payload's rights; see struct enclave_file_request. */
+    /*
+     * Optional, all five or none. Files, with the payload's rights; see struct enclave_file_request and
+     * the errors at enclave_host.file_read. Each ends with TIMEOUT after request->timeout_ms, and with
+     * CANCELLED once cancel_fd (-1: none) is readable: wait on it only, never read or close it.
+     */
     int32_t (*file_read)(void *sandbox, const struct enclave_file_request *request,
                          int32_t cancel_fd, const struct enclave_sink *to,
                          struct enclave_error *err);
@@ -195,7 +221,7 @@ struct enclave_backend_ops {
                            int32_t cancel_fd, struct enclave_error *err);
 
     /*
-     * Optional. Archives are tar streams (ustar, GNU or pax on the way in; pax on the way out), not
+     * Optional, both or none. Archives are tar streams (ustar, GNU or pax on the way in; pax on the way out), not
      * compressed. put_archive unpacks below the directory request->path, which is made when
      * missing; an entry that would leave it, and one that is neither file, directory, symbolic nor
      * hard link, is refused with ENCLAVE_EINVALID. get_archive packs the file or directory at

@@ -13,6 +13,7 @@
  *         enclave_manager_execute_tool(manager, id, "python_executor", params, NULL, &result,
  *                                      &err) == 0) {
  *         fputs(result->output, stdout);
+ *         fputs(result->error ? result->error : "", stderr); // and look at result->status
  *     } else {
  *         fprintf(stderr, "%s\n", err.message);
  *     }
@@ -217,7 +218,7 @@ struct enclave_execute_options {
     uint32_t size;  /* ENCLAVE_EXECUTE_OPTIONS_INIT sets it */
     uint32_t flags; /* 0 */
     /*
-     * Milliseconds; 0: none; -1: not given. The first that is given counts: the parameter
+     * Milliseconds; 0: none; -1: not given; less is INVALID. The first that is given counts: the parameter
      * `timeout`, this, the tool's option, the sandbox's `timeout`, 30 s.
      */
     int64_t timeout_ms;

@@ -7,6 +7,9 @@
  * one line of text: what was attempted, on what, and what to do about it. Reporting an error never
  * allocates and never uses thread-local or global state.
  *
+ * A plugin that returns a code also fills in `err`; when it does not, or returns a value that is no
+ * code of the table, the host supplies what it knows. The layout of struct enclave_error never changes.
+ *
  * This header is complete in itself: plugins use it without linking to libenclave.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -28,7 +31,7 @@ extern "C" {
  *   name  suffix of the ENCLAVE_E... constant, and the word in JSON, in lower case
  *   code  what functions return; codes are never reused or renumbered
  *   text  what it means, for people
- *   http  the status that the server answers with
+ *   http  the status that the server answers with (404 for STATE: so the reference system answers)
  *   exit  the exit code of the `enclave` command
  */
 #define ENCLAVE_ERROR_TABLE(X)                                                                     \
@@ -66,7 +69,7 @@ enum { ENCLAVE_ERROR_TABLE(ENCLAVE_ERROR_CONSTANT_) ENCLAVE_ERROR_LAST_ = -21 };
  * `message` is UTF-8 without a newline, always NUL-terminated; a text that does not fit is cut.
  */
 struct enclave_error {
-    uint32_t size; /* sizeof(struct enclave_error); ENCLAVE_ERROR_INIT sets it */
+    uint32_t size; /* sizeof(struct enclave_error), for ever; ENCLAVE_ERROR_INIT sets it */
     int32_t code;  /* 0 or a code of ENCLAVE_ERROR_TABLE */
     char message[ENCLAVE_ERROR_MESSAGE_SIZE];
 };
@@ -126,7 +129,7 @@ static inline int32_t enclave_error_set(struct enclave_error *err, int32_t code,
 
 /*
  * Put context in front of the message that `err` already holds ("create sandbox 'x': " + what went
- * wrong). Returns `code`, the failure on its way up, so that the first code is kept even when `err`
+ * wrong). Records and returns `code`, the failure on its way up, so that it is kept even when `err`
  * is NULL.
  */
 ENCLAVE_PRINTF(3, 4)
@@ -140,6 +143,7 @@ static inline int32_t enclave_error_prefix(struct enclave_error *err, int32_t co
     if (!err) {
         return code;
     }
+    err->code = code;
     memcpy(rest, err->message, sizeof rest);
     va_start(args, format);
     n = vsnprintf(err->message, sizeof err->message, format, args);

@@ -3,13 +3,10 @@
  *
  * A plugin is a shared object that exports one constant data symbol, `enclave_plugin`:
  *
- *     const struct enclave_plugin enclave_plugin = {
- *         ENCLAVE_PLUGIN_HEADER(ENCLAVE_PLUGIN_TOOL),
- *         .name = "wordcount",
- *         .version = "1.0.0",
- *         .summary = "Count words in a text",
- *         .ops = &wordcount_ops,                 // a struct enclave_tool_ops
- *     };
+ *     const struct enclave_plugin enclave_plugin =
+ *         ENCLAVE_PLUGIN_INIT(ENCLAVE_PLUGIN_TOOL, "wordcount", "1.0.0", "Count words in a text",
+ *                             NULL,                // its options
+ *                             &wordcount_ops);     // a struct enclave_tool_ops
  *
  * The host reads it, and may refuse the plugin, before any of its functions has run. The file is
  * called `tool-NAME.so` or `backend-NAME.so`, lies in a configured plugin folder, is a regular file
@@ -21,6 +18,7 @@
  *   [any-thread]  may be called by several threads at once, on the same object too
  *   [per-object]  one thread at a time for one object; different objects in parallel
  *   [loader]      called once, alone, while plugins are loaded or unloaded
+ * Functions without a tag are [any-thread].
  *
  * See ABI.md for what may change between versions, backend.h and tool.h for the ops.
  *
@@ -68,7 +66,7 @@ enum {
  * with: the `size` of its first entry.
  */
 struct enclave_option {
-    uint32_t size;             /* ENCLAVE_OPTION_INIT sets it */
+    uint32_t size;             /* sizeof(struct enclave_option); ENCLAVE_OPTION sets it */
     uint32_t type;             /* ENCLAVE_OPTION_STRING, ... */
     uint32_t flags;            /* ENCLAVE_OPTION_SECRET, ... */
     uint32_t reserved;         /* 0 */
@@ -80,6 +78,11 @@ struct enclave_option {
 #define ENCLAVE_OPTION(name, type, default_value, help)                                            \
     {                                                                                              \
         (uint32_t)sizeof(struct enclave_option), (type), 0, 0, (name), (default_value), (help)     \
+    }
+#define ENCLAVE_OPTION_SECRET_STRING(name, help)                                                   \
+    {                                                                                              \
+        (uint32_t)sizeof(struct enclave_option), ENCLAVE_OPTION_STRING, ENCLAVE_OPTION_SECRET, 0,  \
+            (name), NULL, (help)                                                                   \
     }
 #define ENCLAVE_OPTION_END                                                                         \
     {                                                                                              \
@@ -120,7 +123,8 @@ struct enclave_host {
 
     /*
      * For tools. `call` is what `execute` received; it ends when `execute` returns. These functions
-     * block, observe the deadline and the cancellation of the call, and apply its output limits.
+     * block, observe the deadline and the cancellation of the call, and apply its output limits. A
+     * second `run` of the same call waits for the first, and replaces its output in the result.
      */
 
     /* Facts about the call. The caller sets ret->size. */
@@ -130,14 +134,19 @@ struct enclave_host {
     /*
      * Run a command in the sandbox and wait for its end. What it writes streams to the caller and
      * becomes the output and error of the result, unless the command names sinks of its own.
-     * Returns 0 whenever the program's end is known or it could not be started (exit code 127 or
-     * 126, as a shell would say), with `*ret` filled in; an error when it could not be attempted at
-     * all. `ret` may be NULL; otherwise the caller sets ret->size.
+     * Returns 0 whenever the program's end is known, with `*ret` filled in: also when it could not be
+     * started (exit code 127 or 126, as a shell would say), and when it was ended for time, by the
+     * caller or for its output: ret->cause says so, and the tool returns 0 at once. An error when it
+     * could not be attempted at all. `ret` may be NULL; otherwise the caller sets ret->size.
      */
     int32_t (*run)(struct enclave_call *call, const struct enclave_command *command,
                    struct enclave_outcome *ret, struct enclave_error *err);
 
-    /* File operations; see struct enclave_file_request. `info` is filled for the caller. */
+    /*
+     * File operations; see struct enclave_file_request. stat calls `to` once, list once for each file.
+     * Errors: NOTFOUND, DENIED, INVALID (a directory to read, a file to list, ...), TOOBIG, EXISTS (not
+     * empty), TIMEOUT and CANCELLED (return them from `execute`), NOTSUP, LOST.
+     */
     int32_t (*file_read)(struct enclave_call *call, const struct enclave_file_request *request,
                          const struct enclave_sink *to, struct enclave_error *err);
     int32_t (*file_write)(struct enclave_call *call, const struct enclave_file_request *request,
@@ -185,6 +194,12 @@ struct enclave_plugin {
 #define ENCLAVE_PLUGIN_HEADER(kind)                                                                \
     ENCLAVE_PLUGIN_MAGIC, (uint32_t)sizeof(struct enclave_plugin), ENCLAVE_ABI_MAJOR,              \
         ENCLAVE_ABI_MINOR, 0, (kind), 0
+
+/* The whole initialiser, in C and C++ alike. */
+#define ENCLAVE_PLUGIN_INIT(kind, name, version, summary, options, ops)                            \
+    {                                                                                              \
+        ENCLAVE_PLUGIN_HEADER(kind), (name), (version), (summary), (options), (ops)                \
+    }
 
 #if defined(__GNUC__)
 #define ENCLAVE_PLUGIN_EXPORT __attribute__((visibility("default")))

@@ -27,7 +27,7 @@ struct enclave_call_info {
     const char *working_dir; /* of the sandbox: absolute */
     const char *config;      /* of the sandbox, complete: a JSON object, docs/configuration.md */
     const char *execution_id;
-    int64_t timeout_ms;  /* what is left of the call's time; 0: no limit */
+    int64_t timeout_ms;  /* left of the call's time, at least 1; 0: it has no limit */
     uint64_t max_output; /* bytes that the result keeps of each stream */
 };
 
@@ -95,7 +95,7 @@ struct enclave_tool_ops {
     /*
      * Mandatory. JSON schema of the parameters: {"type": "object", "properties": {...}, ...}. The
      * host checks each call against it before `execute`: type (one name or a list), enum, required,
-     * items, minimum, maximum, minLength, additionalProperties (absent means false). A property
+     * items, minimum, maximum, minLength, additionalProperties (absent means false: state it). A property
      * "timeout" (seconds) is understood by the host as the timeout of the call.
      */
     const char *parameters;
@@ -107,7 +107,7 @@ struct enclave_tool_ops {
      */
     int32_t (*open)(const struct enclave_host *host, const char *options, void **ret_tool,
                     struct enclave_error *err);
-    /* Mandatory. Frees what `open` returned; no call is under way. Accepts NULL. */
+    /* Mandatory [per-object]. Frees what `open` returned; no call is under way. Accepts NULL. */
     void (*close)(void *tool);
     /*
      * Mandatory [any-thread]. Do the work. `params` is a JSON object that fits the schema. Returns

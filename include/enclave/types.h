@@ -46,7 +46,10 @@ enum { ENCLAVE_STDOUT = 1, ENCLAVE_STDERR = 2 };
 /*
  * What a backend may be able to enforce or offer; bits of a uint64_t. A sandbox that asks for one
  * explicitly, on a backend without it, is refused with ENCLAVE_EUNENFORCED; one that merely has it
- * by default runs, and `metadata.unenforced` names it.
+ * by default runs, and `metadata.unenforced` names it. The words in JSON are the names of the fields or
+ * the lower-case suffixes: "memory_limit", "cpu_limit", "pids_limit", "network_off", "network",
+ * "read_only_root", "tmpfs_sizes", "seccomp", "no_new_privileges", "own_uid", "image", "volumes", "ports",
+ * "extra_hosts", "privileged", "platform", "runtime", "user", "own_files", "kill_tree".
  */
 #define ENCLAVE_CAN_MEMORY (UINT64_C(1) << 0)         /* memory_limit, with no swap beyond it */
 #define ENCLAVE_CAN_CPU (UINT64_C(1) << 1)            /* cpu_limit */
@@ -66,6 +69,8 @@ enum { ENCLAVE_STDOUT = 1, ENCLAVE_STDERR = 2 };
 #define ENCLAVE_CAN_PLATFORM (UINT64_C(1) << 15)      /* platform */
 #define ENCLAVE_CAN_RUNTIME (UINT64_C(1) << 16)       /* runtime */
 #define ENCLAVE_CAN_USER (UINT64_C(1) << 17)          /* user */
+#define ENCLAVE_CAN_OWN_FILES (UINT64_C(1) << 18) /* nothing of the host's files is to be seen */
+#define ENCLAVE_CAN_KILL_TREE (UINT64_C(1) << 19) /* process_kill gets every process, always */
 
 /* Longest sandbox id, with its NUL. Ids match ^[a-z0-9][a-z0-9_-]{0,62}$. */
 #define ENCLAVE_ID_SIZE 64
@@ -130,17 +135,17 @@ struct enclave_entry_sink {
  * operation runs with the payload's rights, so it can do no more than a program in the sandbox
  * could.
  */
-#define ENCLAVE_FILE_MKDIRS (UINT32_C(1) << 0)    /* write: make missing parent folders */
-#define ENCLAVE_FILE_RECURSIVE (UINT32_C(1) << 1) /* remove: a directory with all in it */
+#define ENCLAVE_FILE_FLAG_MKDIRS (UINT32_C(1) << 0)    /* write: make missing parent folders */
+#define ENCLAVE_FILE_FLAG_RECURSIVE (UINT32_C(1) << 1) /* remove: a directory with all in it */
 
 struct enclave_file_request {
     uint32_t size;      /* sizeof(struct enclave_file_request) */
-    uint32_t flags;     /* ENCLAVE_FILE_... */
+    uint32_t flags;     /* ENCLAVE_FILE_FLAG_... */
     const char *path;   /* not empty */
     uint32_t mode;      /* write: permission bits of a new file; 0 means 0644 */
     uint32_t reserved;  /* 0 */
     uint64_t max_bytes; /* of content; more fails with ENCLAVE_ETOOBIG; 0: no limit */
-    int64_t timeout_ms; /* 0: none */
+    int64_t timeout_ms; /* 0: none; the operation ends with ENCLAVE_ETIMEOUT */
     /*
      * When not NULL: NULL-terminated lists of absolute directories. The file that the path really
      * leads to, after every symbolic link, must lie in one of `allowed` and in none of `blocked`;

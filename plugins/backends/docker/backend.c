@@ -327,9 +327,9 @@ uint64_t backend_bits(const struct engine_facts *facts)
 {
     uint64_t bits = ENCLAVE_CAN_NETWORK_OFF | ENCLAVE_CAN_NETWORK | ENCLAVE_CAN_READ_ONLY_ROOT |
                     ENCLAVE_CAN_SIZED_TMPFS | ENCLAVE_CAN_NO_NEW_PRIVS | ENCLAVE_CAN_OWN_UID |
-                    ENCLAVE_CAN_IMAGE | ENCLAVE_CAN_VOLUMES | ENCLAVE_CAN_PORTS |
-                    ENCLAVE_CAN_EXTRA_HOSTS | ENCLAVE_CAN_PLATFORM | ENCLAVE_CAN_RUNTIME |
-                    ENCLAVE_CAN_USER;
+                    ENCLAVE_CAN_OWN_FILES | ENCLAVE_CAN_KILL_TREE | ENCLAVE_CAN_IMAGE |
+                    ENCLAVE_CAN_VOLUMES | ENCLAVE_CAN_PORTS | ENCLAVE_CAN_EXTRA_HOSTS |
+                    ENCLAVE_CAN_PLATFORM | ENCLAVE_CAN_RUNTIME | ENCLAVE_CAN_USER;
 
     /* Also where the engine has no filter of its own: the agent brings one. */
     bits |= ENCLAVE_CAN_SECCOMP;

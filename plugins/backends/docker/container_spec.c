@@ -147,12 +147,13 @@ static int normalize_port(const char *name, char key[32])
     return 0;
 }
 
-/* `value` is 8888, null (any free port), or ["127.0.0.1", 8888]. */
+/* `value` is 8888, null (any free port), or ["127.0.0.1", 8888]. Without an address only this host
+ * reaches the port: what a payload serves is not for the network unless that is asked for. */
 static json_object *make_binding(json_object *value, int *failed)
 {
     json_object *binding;
     json_object *port = value;
-    const char *address = NULL;
+    const char *address = "127.0.0.1";
     char text[16] = "";
 
     if (json_object_is_type(value, json_type_array) && json_object_array_length(value) == 2) {
@@ -169,9 +170,7 @@ static json_object *make_binding(json_object *value, int *failed)
         (void)snprintf(text, sizeof text, "%d", json_object_get_int(port));
     }
     binding = json_object_new_object();
-    if (address) {
-        json_add_string(binding, "HostIp", address, failed);
-    }
+    json_add_string(binding, "HostIp", address, failed);
     json_add_string(binding, "HostPort", text, failed);
     return binding;
 }

@@ -132,7 +132,7 @@ static int32_t operation_create(const struct operation_call *op, struct enclave_
         rc = encode_content(op, &bytes, err);
     }
     if (rc == 0) {
-        request.flags = ENCLAVE_FILE_MKDIRS;
+        request.flags = ENCLAVE_FILE_FLAG_MKDIRS;
         rc = op->host->file_write(op->call, &request, &source, err);
     }
     return rc < 0 ? rc : set_sentence(op, "File written successfully", err);
@@ -155,7 +155,7 @@ static int32_t operation_delete(const struct operation_call *op, struct enclave_
 
     /* A folder called "x.txt" must not take files of other extensions with it. */
     if (!op->policy->extensions) {
-        request.flags = ENCLAVE_FILE_RECURSIVE;
+        request.flags = ENCLAVE_FILE_FLAG_RECURSIVE;
     }
     if (rc == 0) {
         rc = op->host->file_remove(op->call, &request, err);

@@ -104,6 +104,6 @@ if ! apart "$enclave" doctor >"$tree/out" 2>&1; then
     exit 77
 fi
 same 42 apart "$enclave" run 'print(40 + 2)'
-same 3 apart env ENCLAVE_PLUGIN_PATH="$plugins:$tree/tools" "$enclave" run --tool wordcount --param text='a b c'
+same '3 words' apart env ENCLAVE_PLUGIN_PATH="$plugins:$tree/tools" "$enclave" run --tool wordcount --param text='a b c'
 same 42 apart "$tree/embed/embed"
 same 42 apart "$tree/embed-pc"

@@ -187,7 +187,7 @@ static void entries_are_told(void **state)
     struct enclave_source source = source_of(&b);
 
     (void)state;
-    request.flags = ENCLAVE_FILE_MKDIRS;
+    request.flags = ENCLAVE_FILE_FLAG_MKDIRS;
     request.mode = 0640;
     assert_int_equal(agent_file_write(peer.agent, &request, -1, &source, &err), 0);
     assert_int_equal(agent_file_stat(peer.agent, &request, -1, &sink, &err), 0);
@@ -209,7 +209,7 @@ static void entries_are_told(void **state)
     assert_int_equal(seen.last.type, ENCLAVE_FILE_DIRECTORY);
     request = at("d");
     assert_true(agent_file_remove(peer.agent, &request, -1, &err) < 0);
-    request.flags = ENCLAVE_FILE_RECURSIVE;
+    request.flags = ENCLAVE_FILE_FLAG_RECURSIVE;
     assert_int_equal(agent_file_remove(peer.agent, &request, -1, &err), 0);
     assert_int_equal(agent_file_stat(peer.agent, &request, -1, &sink, &err), ENCLAVE_ENOTFOUND);
 }

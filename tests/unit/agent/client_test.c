@@ -91,7 +91,7 @@ static void signals_are_told(void **state)
     run_finish(&run);
     assert_int_equal(run.end.how, ENCLAVE_EXIT_SIGNALED);
     assert_int_equal(run.end.signal, 15);
-    assert_int_equal(run.end.flags & ENCLAVE_EXIT_KILLED, 0);
+    assert_int_equal(run.end.flags & ENCLAVE_EXIT_FLAG_KILLED, 0);
     run_free(&run);
 }
 
@@ -240,7 +240,7 @@ static void kill_takes_the_whole_tree(void **state)
     assert_int_equal(agent_process_kill(run.process, NULL), 0);
     run_finish(&run);
     assert_true(now_us() - before < 2000000);
-    assert_true(run.end.flags & ENCLAVE_EXIT_KILLED);
+    assert_true(run.end.flags & ENCLAVE_EXIT_FLAG_KILLED);
     run_free(&run);
     start(&run, "true", 0);
     end(&run, 0);

@@ -127,15 +127,15 @@ static void test_network(void **state)
 
     (void)state;
     assert_int_equal(build("{\"network_enabled\":true,\"network\":\"net1\",\"ports\":{\"80\":8080,"
-                           "\"53/udp\":[\"127.0.0.1\",5353],\"9/tcp\":null},\"extra_hosts\":{\"h\":"
+                           "\"53/udp\":[\"0.0.0.0\",5353],\"9/tcp\":null},\"extra_hosts\":{\"h\":"
                            "\"host-gateway\"}}",
                            all_limits, "/a", &body),
                      0);
     assert_string_equal(member(body, "NetworkMode"), "\"net1\"");
     assert_string_equal(member(body, "PortBindings"),
-                        "{\"80/tcp\":[{\"HostPort\":\"8080\"}],"
-                        "\"53/udp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"5353\"}],"
-                        "\"9/tcp\":[{\"HostPort\":\"\"}]}");
+                        "{\"80/tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"8080\"}],"
+                        "\"53/udp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"5353\"}],"
+                        "\"9/tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"\"}]}");
     assert_string_equal(member(body, ".ExposedPorts"),
                         "{\"80/tcp\":{},\"53/udp\":{},\"9/tcp\":{}}");
     assert_string_equal(member(body, "ExtraHosts"), "[\"h:host-gateway\"]");

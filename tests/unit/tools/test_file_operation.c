@@ -88,7 +88,7 @@ static void test_write(void **state)
                   "\"content\": \"0123456789 gr\\u00fc\\u00dfe\\u0000!\"}",
                   "File written successfully: /sandbox/d/x.txt");
     assert_string_equal(fake->call.request[0].operation, "write");
-    assert_int_equal(fake->call.request[0].flags, ENCLAVE_FILE_MKDIRS);
+    assert_int_equal(fake->call.request[0].flags, ENCLAVE_FILE_FLAG_MKDIRS);
     assert_int_equal(fake->call.written_length, 20);
     assert_memory_equal(fake->call.written,
                         "0123456789 gr\xc3\xbc\xc3\x9f"
@@ -183,7 +183,7 @@ static void test_delete_and_exists(void **state)
     assert_output(fake, "{\"operation\": \"delete\", \"file_path\": \"d\"}",
                   "Successfully deleted: d");
     assert_string_equal(fake->call.request[0].operation, "remove");
-    assert_int_equal(fake->call.request[0].flags, ENCLAVE_FILE_RECURSIVE);
+    assert_int_equal(fake->call.request[0].flags, ENCLAVE_FILE_FLAG_RECURSIVE);
     assert_output(fake, "{\"operation\": \"exists\", \"file_path\": \"d\"}", "exists");
     assert_string_equal(fake->call.request[0].operation, "stat");
     fake->call.message = "no such file";

@@ -85,8 +85,8 @@ static void on_end(void *ctx, const struct enclave_exit *end)
 static int32_t build(const struct call_kind *kind, const struct enclave_file_request *request,
                      uint32_t window, struct message *message)
 {
-    uint32_t flags = (request->flags & ENCLAVE_FILE_MKDIRS ? WIRE_FILE_MKDIRS : 0) |
-                     (request->flags & ENCLAVE_FILE_RECURSIVE ? WIRE_FILE_RECURSIVE : 0);
+    uint32_t flags = (request->flags & ENCLAVE_FILE_FLAG_MKDIRS ? WIRE_FILE_MKDIRS : 0) |
+                     (request->flags & ENCLAVE_FILE_FLAG_RECURSIVE ? WIRE_FILE_RECURSIVE : 0);
 
     message_begin(message, WIRE_FILE, WIRE_MESSAGE_MAX);
     message_u32(message, kind->op);
@@ -363,7 +363,7 @@ static int32_t result(const struct call *call, struct enclave_error *err)
         return enclave_error_set(
             err, ENCLAVE_EIO, "%s '%s': ended by signal %d%s", call->what, call->path,
             call->end.signal,
-            call->end.flags & ENCLAVE_EXIT_OOM ? ": the sandbox is out of memory" : "");
+            call->end.flags & ENCLAVE_EXIT_FLAG_OOM ? ": the sandbox is out of memory" : "");
     }
     if (call->end.code != 0) {
         return failed(call, call->end.code, err);

@@ -372,7 +372,7 @@ static int parse_exit(struct agent *agent, const uint8_t *p, size_t length,
     }
     end->code = end->how == WIRE_EXITED ? (int32_t)code : 0;
     end->signal = end->how == WIRE_SIGNALED ? (int32_t)signal : 0;
-    end->flags = wire_get_u32(p + 12) & (ENCLAVE_EXIT_KILLED | ENCLAVE_EXIT_OOM);
+    end->flags = wire_get_u32(p + 12) & (ENCLAVE_EXIT_FLAG_KILLED | ENCLAVE_EXIT_FLAG_OOM);
     end->oom_kills = wire_get_u32(p + 16);
     cpu = wire_get_u64(p + 20);
     end->cpu_us = cpu > INT64_MAX ? INT64_MAX : (int64_t)cpu;

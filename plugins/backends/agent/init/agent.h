@@ -75,10 +75,12 @@ struct feed {
 struct exec {
     uint32_t id; /* 0: this place is free */
     uint32_t generation;
-    pid_t pid; /* main process, or its subreaper; 0: reaped */
-    gid_t gid; /* its own supplementary gid; 0 with subreapers */
+    pid_t pid;    /* main process, or its subreaper; 0: reaped */
+    gid_t gid;    /* its own supplementary gid; 0 with subreapers */
+    bool is_file; /* a file operation: its child runs the agent's code only */
     bool killed;
     bool main_done;
+    bool settled; /* killed while nothing in the sandbox could fork */
     unsigned clean_scans;
     int status; /* of the main process */
     uint64_t cpu_us;
@@ -115,7 +117,9 @@ struct agent {
     pid_t
         leftover[EXEC_COUNT_MAX]; /* subreapers of ended executions, with what these left behind */
     size_t killing;               /* executions that are being killed */
-    unsigned kill_tries;          /* scans since something was killed last began */
+    unsigned kill_stops;          /* how often the sandbox was stopped for that */
+    unsigned unsure_scans; /* scans that may have missed something, since the last that was sure */
+    unsigned kill_tries;   /* scans since something was killed last began */
     struct config config;
     struct report *reports; /* one per place in `execs`, shared with children */
     size_t exec_high;       /* places from here on were never used */

@@ -49,13 +49,14 @@ static pid_t fork_payload(const struct agent *agent)
     return pid;
 }
 
-static _Noreturn void child_main(const struct config *config, struct report *report, gid_t gid,
-                                 const struct exec_ends *ends, child_fn run, void *ctx)
+static _Noreturn void child_main(const struct config *config, struct report *report,
+                                 const struct exec *exec, const struct exec_ends *ends,
+                                 child_fn run, void *ctx)
 {
     const char *what = "connect the standard streams";
     int r = exec_ends_install(ends);
     if (r == 0)
-        r = drop_in_child(config, gid, &what);
+        r = drop_in_child(config, exec->gid, exec->is_file, &what);
     if (r < 0)
         _exit(child_report(report, 126, "cannot %s: %s", what, error_text(-r)));
     _exit(run(config, report, ctx));
@@ -88,13 +89,14 @@ static _Noreturn void subreaper_main(struct report *report, int notice, pid_t ma
 }
 
 static _Noreturn void subreaper_start(const struct agent *agent, struct report *report,
-                                      const struct exec_ends *ends, child_fn run, void *ctx)
+                                      const struct exec *exec, const struct exec_ends *ends,
+                                      child_fn run, void *ctx)
 {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         _exit(child_report(report, 126, "cannot become a subreaper: %s", error_text(errno)));
     pid_t pid = fork();
     if (pid == 0)
-        child_main(&agent->config, report, 0, ends, run, ctx);
+        child_main(&agent->config, report, exec, ends, run, ctx);
     if (pid < 0)
         _exit(child_report(report, 126, "cannot start a process: %s", error_text(errno)));
     __atomic_store_n(&report->main_pid, pid, __ATOMIC_RELEASE);
@@ -151,8 +153,8 @@ int child_start(struct agent *agent, struct exec *exec, struct exec_ends *ends, 
     pid_t pid = fork_payload(agent);
     if (pid == 0) {
         if (agent->kill_mode == KILL_BY_SUBREAPER)
-            subreaper_start(agent, report, ends, run, ctx);
-        child_main(&agent->config, report, exec->gid, ends, run, ctx);
+            subreaper_start(agent, report, exec, ends, run, ctx);
+        child_main(&agent->config, report, exec, ends, run, ctx);
     }
     int r = pid < 0 ? -errno : 0;
     exec_ends_close(ends);

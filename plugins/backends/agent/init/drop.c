@@ -76,7 +76,7 @@ static int clear_capabilities(void)
     return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
 
-int drop_in_child(const struct config *config, gid_t gid, const char **ret_what)
+int drop_in_child(const struct config *config, gid_t gid, bool guarded, const char **ret_what)
 {
     close_all_but_standard();
     setsid();
@@ -93,7 +93,9 @@ int drop_in_child(const struct config *config, gid_t gid, const char **ret_what)
     if (syscall(SYS_setresgid, config->gid, config->gid, config->gid) < 0)
         return -errno;
     *ret_what = "take the payload's uid";
-    if (syscall(SYS_setresuid, config->uid, config->uid, config->uid) < 0)
+    uid_t rest =
+        guarded ? (uid_t)-1 : config->uid; /* kill(2) looks at the real and the saved uid */
+    if (syscall(SYS_setresuid, rest, config->uid, rest) < 0)
         return -errno;
     *ret_what = "give up the capabilities";
     return config->privileged ? 0 : clear_capabilities();

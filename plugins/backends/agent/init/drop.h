@@ -18,9 +18,12 @@ int drop_for_all(const struct config *config, const char **ret_what);
 
 /*
  * In a child: session, limits, groups, uid and capabilities; everything but 0 to 2 closed. `gid` is
- * the execution's own group, or 0 for none. 0, or -errno with what could not be done in `ret_what`.
+ * the execution's own group, or 0 for none. With `guarded` only the effective uid becomes the
+ * payload's: files are as they are for a payload, and yet no payload can signal, stop or trace the
+ * child, which must run nothing but the agent's code. 0, or -errno with what could not be done in
+ * `ret_what`.
  */
-int drop_in_child(const struct config *config, gid_t gid, const char **ret_what);
+int drop_in_child(const struct config *config, gid_t gid, bool guarded, const char **ret_what);
 
 /* The signals as a new program expects them: none blocked. */
 void drop_signal_mask(void);

@@ -235,7 +235,7 @@ static _Noreturn void probe(const struct agent *agent, int to)
     struct facts facts = {.length = 0};
     if (dup2(to, 1) < 0)
         _exit(1);
-    int r = drop_in_child(&agent->config, with_gid ? agent->gid_first : 0, &what);
+    int r = drop_in_child(&agent->config, with_gid ? agent->gid_first : 0, false, &what);
     if (r < 0) {
         int n = snprintf(reason, sizeof(reason), "a payload cannot %s: %s", what, error_text(-r));
         (void)write_all(1, reason, (size_t)n);

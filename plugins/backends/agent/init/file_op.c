@@ -78,6 +78,7 @@ static void start(struct agent *agent, uint32_t id, struct file_request *request
         exec_refuse(agent, id, EAGAIN, "too many executions at once in this sandbox");
         return;
     }
+    exec->is_file = true;
     int r = gids_take(agent, &exec->gid);
     if (r == 0)
         r = exec_open_pipes(agent, exec, wants_stdin(request), &ends);

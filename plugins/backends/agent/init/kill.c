@@ -27,6 +27,15 @@
 #define SPIN_SCANS 300u
 #define SLOW_SCAN_MS 20
 
+/* So many scans may be unsure before the sandbox is stopped for a sure one. */
+#define UNSURE_SCANS_MAX 20u
+
+/* So often that is tried: processes of another execution that helps could wake them again. */
+#define STOPS_MAX 5u
+
+/* Processes that were stopped by somebody else before; more are woken with the others. */
+#define STOPPED_MAX 512u
+
 #define PROCESSES_MAX 65536u
 
 struct process {
@@ -68,23 +77,29 @@ static bool status_alive(const char *text)
 
 typedef void (*process_fn)(void *ctx, pid_t pid, const char *status);
 
-/* Show each process but the agent to `each`. */
-static void for_each_process(const struct agent *agent, process_fn each, void *ctx)
+/* Show each process but the agent to `each`. Not sure (false) when one was gone before it could be
+ * looked at: it may have left a child that was born behind. */
+static bool for_each_process(const struct agent *agent, process_fn each, void *ctx)
 {
+    bool sure = true;
     char entries[32768];
     char status[4096];
     if (lseek(agent->proc_fd, 0, SEEK_SET) < 0)
-        return;
+        return false;
     for (;;) {
         long n = syscall(SYS_getdents64, agent->proc_fd, entries, sizeof(entries));
         if (n <= 0)
-            return;
+            return sure && n == 0;
         for (long at = 0; at < n;) {
             const struct kernel_dirent64 *entry = (const void *)(entries + at);
             at += entry->reclen;
             pid_t pid = (pid_t)strtol(entry->name, NULL, 10);
-            if (pid > 0 && pid != getpid() && read_status(agent, pid, status, sizeof(status)) > 0)
+            if (pid <= 0 || pid == getpid())
+                continue;
+            if (read_status(agent, pid, status, sizeof(status)) > 0)
                 each(ctx, pid, status);
+            else
+                sure = false;
         }
     }
 }
@@ -117,13 +132,29 @@ static struct exec *killed_exec_of(struct agent *agent, const char *status)
     return NULL;
 }
 
+struct marked_scan {
+    struct agent *agent;
+    bool sure;
+};
+
 static void kill_if_marked(void *ctx, pid_t pid, const char *status)
 {
-    struct exec *exec = killed_exec_of(ctx, status);
-    if (!exec || !status_alive(status))
+    struct marked_scan *scan = ctx;
+    struct exec *exec = killed_exec_of(scan->agent, status);
+    if (!exec)
         return;
+    if (!status_alive(status)) { /* it may have forked before it ended */
+        scan->sure = false;
+        return;
+    }
     kill(pid, SIGKILL);
     exec->clean_scans = 0;
+}
+
+static bool kill_by_gid(struct agent *agent)
+{
+    struct marked_scan scan = {.agent = agent, .sure = true};
+    return for_each_process(agent, kill_if_marked, &scan) && scan.sure;
 }
 
 struct gid_search {
@@ -145,7 +176,7 @@ static void look_for_gid(void *ctx, pid_t pid, const char *status)
 bool kill_gid_alive(const struct agent *agent, gid_t gid)
 {
     struct gid_search search = {.gid = gid};
-    for_each_process(agent, look_for_gid, &search);
+    (void)for_each_process(agent, look_for_gid, &search);
     return search.found;
 }
 
@@ -214,10 +245,10 @@ static struct exec *ancestor_exec(const struct process_list *list, const struct 
     return NULL;
 }
 
-static void kill_descendants(struct agent *agent)
+static bool kill_descendants(struct agent *agent)
 {
     struct process_list list = {.agent = agent};
-    for_each_process(agent, note_process, &list);
+    bool sure = for_each_process(agent, note_process, &list);
     for (size_t i = 0; i < list.count; i++) {
         struct exec *exec = list.all[i].alive ? ancestor_exec(&list, &list.all[i]) : NULL;
         if (!exec || !exec->killed)
@@ -226,6 +257,7 @@ static void kill_descendants(struct agent *agent)
         exec->clean_scans = 0;
     }
     free(list.all);
+    return sure;
 }
 
 /* -------------------------------------------------------------------------------------- the kill */
@@ -238,6 +270,8 @@ void kill_begin(struct agent *agent, struct exec *exec)
     exec->clean_scans = 0;
     agent->killing++;
     agent->kill_tries = 0;
+    agent->unsure_scans = 0;
+    agent->kill_stops = 0;
     /* It may not carry its gid yet, when it was just forked. */
     if (agent->kill_mode == KILL_BY_GID && exec->pid > 0)
         kill(exec->pid, SIGKILL);
@@ -256,17 +290,74 @@ static void finish_gone(struct agent *agent)
     }
 }
 
-static void kill_marked(struct agent *agent)
+/* Whether it was sure to see everything. */
+static bool kill_marked(struct agent *agent)
 {
-    if (agent->kill_mode == KILL_BY_GID)
-        for_each_process(agent, kill_if_marked, agent);
-    else
-        kill_descendants(agent);
+    return agent->kill_mode == KILL_BY_GID ? kill_by_gid(agent) : kill_descendants(agent);
+}
+
+struct stopped {
+    pid_t pids[STOPPED_MAX];
+    size_t count;
+};
+
+static void note_stopped(void *ctx, pid_t pid, const char *status)
+{
+    struct stopped *stopped = ctx;
+    const char *state = status_field(status, "\nState:\t");
+    if (state && (*state == 'T' || *state == 't') && stopped->count < STOPPED_MAX)
+        stopped->pids[stopped->count++] = pid;
+}
+
+static void wake_others(void *ctx, pid_t pid, const char *status)
+{
+    const struct stopped *stopped = ctx;
+    (void)status;
+    for (size_t i = 0; i < stopped->count; i++)
+        if (stopped->pids[i] == pid)
+            return;
+    kill(pid, SIGCONT);
+}
+
+/*
+ * A chain whose links live for less than a scan takes is never met by one. So all of the sandbox is
+ * stopped for a moment: one kill(2) of -1 reaches every process, and a fork that is under way either
+ * comes before it or is undone. Only as PID 1: elsewhere -1 is not the sandbox.
+ */
+static bool kill_while_stopped(struct agent *agent)
+{
+    static struct stopped stopped;
+    stopped.count = 0;
+    (void)for_each_process(agent, note_stopped, &stopped);
+    kill(-1, SIGSTOP);
+    bool sure = kill_marked(agent);
+    (void)for_each_process(agent, wake_others, &stopped);
+    return sure || ++agent->kill_stops >= STOPS_MAX;
+}
+
+static void settle(struct agent *agent)
+{
+    agent->unsure_scans = 0;
+    for (size_t i = 0; i < agent->exec_high; i++)
+        if (agent->execs[i].id != 0 && agent->execs[i].killed)
+            agent->execs[i].settled = true;
+}
+
+static void forget_clean_scans(struct agent *agent)
+{
+    for (size_t i = 0; i < agent->exec_high; i++)
+        if (!agent->execs[i].settled)
+            agent->execs[i].clean_scans = 0;
 }
 
 void kill_scan(struct agent *agent)
 {
-    kill_marked(agent);
+    if (!kill_marked(agent)) {
+        forget_clean_scans(agent);
+        if (++agent->unsure_scans >= UNSURE_SCANS_MAX &&
+            (!agent->pid_one || kill_while_stopped(agent)))
+            settle(agent);
+    }
     agent->kill_tries++;
     finish_gone(agent);
 }
@@ -293,7 +384,7 @@ void kill_everything(struct agent *agent)
         if (agent->execs[i].id != 0)
             kill_begin(agent, &agent->execs[i]);
     for (unsigned i = 0; i < SPIN_SCANS && agent->killing > 0; i++) {
-        kill_marked(agent);
+        (void)kill_marked(agent);
         if (all_clean(agent))
             return;
     }
