@@ -92,7 +92,7 @@ static void silence_times_out_and_can_be_cancelled(void **state)
 
     (void)state;
     assert_int_equal(refused("", 0, 1, 0, "not ready after 300 ms"), ENCLAVE_ETIMEOUT);
-    assert_in_range(now_ms() - before, 295, 2000);
+    assert_in_range(now_ms() - before, 295, 60000);
     config.cancel_fd = eventfd(1, EFD_CLOEXEC);
     assert_int_equal(script_connect(loop, "", 0, 1, 0, &config, &agent, NULL, NULL),
                      ENCLAVE_ECANCELLED);
@@ -290,7 +290,7 @@ static void silence_after_kill_ends_the_link(void **state)
     before = now_ms();
     agent_process_kill(b.run.process, NULL);
     sem_wait(&b.lost);
-    assert_in_range(now_ms() - before, 195, 2000);
+    assert_in_range(now_ms() - before, 195, 60000);
     assert_non_null(strstr(b.reason, "did not end"));
     assert_int_equal(b.run.exits, 0); /* until the owner knows what is true */
     agent_fail(b.agent, "paused");
