@@ -9,7 +9,7 @@ ENCLAVE_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # What building needs, and what the tests and checks need besides; docs/dependencies.md has the reasons.
 BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config musl-tools libcurl4-openssl-dev libjson-c-dev
     libinih-dev libarchive-dev libseccomp-dev)
-TEST_PACKAGES=(libcmocka-dev openssl python3 util-linux clang clang-format clang-tidy)
+TEST_PACKAGES=(libcmocka-dev openssl python3 perl curl util-linux busybox-static clang clang-format clang-tidy)
 
 say() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -61,6 +61,23 @@ install_packages() {
         as_root apt-get update -q >&2 || die "apt-get update failed: see its messages above"
         apt_install "${missing[@]}" || die "cannot install ${missing[*]}: see the messages of apt-get above"
     fi
+}
+
+# fetch_program PACKAGE PROGRAM: put a program on PATH without installing its package, which would start it as a
+# service on every address of the machine.
+fetch_program() {
+    local package=$1 program=$2 folder
+    folder=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/enclave-tests/$package
+    if command -v "$program" >/dev/null; then
+        return
+    fi
+    if [ ! -x "$folder/usr/bin/$program" ]; then
+        say "fetching $package"
+        mkdir -p "$folder"
+        (cd "$folder" && { apt-get download -q "$package" || { as_root apt-get update -q && apt-get download -q "$package"; }; } >&2 &&
+            dpkg-deb -x "$package"_*.deb . && rm -f "$package"_*.deb) || die "cannot fetch $package"
+    fi
+    export PATH=$folder/usr/bin:$PATH
 }
 
 # Path of the Docker engine's socket; empty when DOCKER_HOST names an engine that is not behind a local one.

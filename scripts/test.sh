@@ -14,6 +14,7 @@ cd "$ENCLAVE_SOURCE"
 preset=${ENCLAVE_PRESET:-dev}
 started=$SECONDS
 install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+fetch_program docker-registry docker-registry
 
 say "building preset $preset"
 cmake --preset "$preset" --log-level=WARNING >&2
