@@ -14,7 +14,7 @@
 
 /* Bytes of each stream that a result keeps unless the tool says otherwise; and what it may say. */
 #define CALL_OUTPUT_DEFAULT (UINT64_C(1) << 20)
-#define CALL_OUTPUT_MAX (UINT64_C(1) << 30)
+#define CALL_OUTPUT_MAX (UINT64_C(1) << 28) /* three times that is still an int, json-c's length */
 
 /* Used by the thread that executes, and by threads that the tool lets work for it: hence the lock. */
 struct enclave_call {
@@ -29,6 +29,7 @@ struct enclave_call {
     struct buffer error;
     struct enclave_outcome outcome; /* of the last command; cause 0: none was run */
     char reason[256];               /* what the backend said about it */
+    char program[128];              /* its argv[0], as far as it goes */
     int64_t run_timeout_ms;         /* that the last command had */
     char *tool_error;               /* set_error() */
     json_object *metadata;          /* set_metadata() */

@@ -129,6 +129,9 @@ static const char *fault_of(const char *line, size_t length, size_t size, char t
     if (utf8_valid_prefix(line, length) < length) {
         return "not valid UTF-8";
     }
+    if (line[0] == '[' && !strchr(line, ']')) { /* inih would go on, and blame a line below */
+        return "expected '[section]' or 'key = value'";
+    }
     if (line[0] == '[' && strcspn(line, "]") > SECTION_MAX + 1) { /* inih would cut it */
         (void)snprintf(text, 80, "name of a section is longer than %d bytes", SECTION_MAX);
         return text;

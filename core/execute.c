@@ -104,7 +104,8 @@ static const char *sentence_for(const struct enclave_call *call, char *text, siz
             return NULL;
         }
         if (call->reason[0]) {
-            return call->reason; /* why it could not be started */
+            (void)snprintf(text, size, "Cannot start '%s': %s", call->program, call->reason);
+            break;
         }
         (void)snprintf(text, size, "Command failed with exit code %d", (int)o->exit_code);
         break;

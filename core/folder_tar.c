@@ -31,6 +31,7 @@ struct folder_tar {
     size_t pending_read;
     int file; /* whose content is being written, or -1 */
     uint64_t left;
+    int started; /* the walk */
     int done;
     struct enclave_error error;
     char path[4096];
@@ -95,6 +96,9 @@ void folder_tar_close(struct folder_tar *tar)
         (void)close(tar->file);
     }
     if (tar->tree) {
+        if (!tar->started) { /* glibc's fts_close() leaks the root of a walk that did not begin */
+            (void)fts_read(tar->tree);
+        }
         (void)fts_close(tar->tree);
     }
     if (tar->writer) {
@@ -158,6 +162,7 @@ static int32_t add_symlink(struct folder_tar *tar, const FTSENT *found)
 static int32_t next_entry(struct folder_tar *tar)
 {
     errno = 0;
+    tar->started = 1;
     const FTSENT *found = fts_read(tar->tree);
     if (!found) {
         if (errno) {

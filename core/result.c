@@ -40,10 +40,12 @@ static char *text_of(const struct buffer *bytes, const char *key, json_object *m
                      uint64_t *ret_length)
 {
     struct buffer text = BUFFER_INIT(SIZE_MAX / 2), base64 = BUFFER_INIT(SIZE_MAX / 2);
+    int full = bytes->limit > 0 && bytes->length == bytes->limit;
+    size_t length = full ? utf8_without_cut_end(bytes->data, bytes->length) : bytes->length;
     int32_t r;
 
-    if (utf8_valid_prefix(bytes->data, bytes->length) == bytes->length) {
-        r = buffer_append(&text, bytes->data, bytes->length);
+    if (utf8_valid_prefix(bytes->data, length) == length) {
+        r = buffer_append(&text, bytes->data, length);
     } else {
         r = utf8_append_lossy(&text, bytes->data, bytes->length);
         if (r == 0) {

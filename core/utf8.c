@@ -69,6 +69,18 @@ size_t utf8_valid_prefix(const char *data, size_t length)
     return at;
 }
 
+size_t utf8_without_cut_end(const char *data, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)data;
+    for (size_t back = 1; back < 4 && back <= length; back++) {
+        size_t bad, at = length - back;
+        if (bytes[at] >= 0xc2 && bytes[at] <= 0xf4) { /* the beginning of a character */
+            return sequence(bytes + at, back, &bad) == 0 && bad == back ? at : length;
+        }
+    }
+    return length;
+}
+
 int32_t utf8_append_lossy(struct buffer *to, const char *data, size_t length)
 {
     size_t at = 0;

@@ -11,6 +11,9 @@
 /* Length of the longest prefix that is valid UTF-8 (RFC 3629). */
 size_t utf8_valid_prefix(const char *data, size_t length);
 
+/* `length` without a character at the end of which only the beginning is there, as when output was cut. */
+size_t utf8_without_cut_end(const char *data, size_t length);
+
 /* Append `data` with U+FFFD in place of each maximal part that is not UTF-8. As buffer_append. */
 int32_t utf8_append_lossy(struct buffer *to, const char *data, size_t length);
 

@@ -170,7 +170,7 @@ struct enclave_backend_ops {
 
     /*
      * Mandatory. Start a process and return without waiting for it. A program that cannot be
-     * started is reported by the `exit` event (127 or 126, with a reason). `events` is copied; `spawn`
+     * started is reported by the `exit` event (127 or 126, its `reason` without the name). `events` is copied; `spawn`
      * and all in it are borrowed for the call. The environment is the image's, then HOME = working_dir,
      * then the configuration's env_vars, then spawn->env. The backend puts the script in place and
      * removes it.

@@ -124,6 +124,7 @@ struct enclave_host {
     /*
      * For tools. `call` is what `execute` received; it ends when `execute` returns. These functions
      * block, observe the deadline and the cancellation of the call, and apply its output limits. A
+     * sink or source that they are given must not use the same call. A
      * second `run` of the same call waits for the first, and replaces its output in the result.
      */
 

@@ -72,6 +72,24 @@ static int32_t tls_error(const struct http_client *client, const char *detail,
         client, text, "its certificate is checked against ca.pem and the host in the address", err);
 }
 
+/* With TLS 1.3 the engine looks at our certificate when we have long taken the connection for made
+ * (RFC 8446, section 4.4.2): its refusal is an alert in place of the first answer, or, when we are
+ * still writing, the end of the connection. */
+static const char *tls_hint(const struct http_client *client)
+{
+    return client->address.ca ? "; the engine may have refused our certificate: is cert.pem signed "
+                                "by an authority "
+                                "that it trusts?"
+                              : "";
+}
+
+static int32_t lost(const struct http_client *client, const char *what, const char *text,
+                    struct enclave_error *err)
+{
+    return enclave_error_set(err, ENCLAVE_EUNREACHABLE, "%s: lost the connection to %s at %s: %s%s",
+                             what, client->name, client->address.text, text, tls_hint(client));
+}
+
 /* The connection was there, and then was not; or what came was not HTTP. */
 static int32_t broken(const struct http_client *client, const char *what, CURL *easy,
                       CURLcode result, const char *detail, struct enclave_error *err)
@@ -89,10 +107,9 @@ static int32_t broken(const struct http_client *client, const char *what, CURL *
                                  "%s: %s at %s closed the connection in the middle of its answer",
                                  what, client->name, client->address.text);
     }
-    if (result == CURLE_SEND_ERROR || (result == CURLE_RECV_ERROR && number)) {
-        return enclave_error_set(err, ENCLAVE_EUNREACHABLE,
-                                 "%s: lost the connection to %s at %s: %s", what, client->name,
-                                 client->address.text, text);
+    if (result == CURLE_SEND_ERROR || (result == CURLE_RECV_ERROR && number) ||
+        (client->address.ca && strstr(text, "alert"))) {
+        return lost(client, what, text, err);
     }
     return enclave_error_set(err, ENCLAVE_EPROTOCOL,
                              "%s: what answers at %s does not speak HTTP as %s does: %s", what,

@@ -39,7 +39,8 @@ int path_reopen(int fd, int flags)
 {
     char link[32];
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    int opened = open(link, flags | O_CLOEXEC | O_NOCTTY);
+    /* Not waiting for a payload to give up its lease (fcntl(2), F_SETLEASE) on the file. */
+    int opened = open(link, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     return opened < 0 ? -errno : opened;
 }
 
