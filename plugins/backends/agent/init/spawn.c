@@ -81,20 +81,22 @@ static const char *env_get(char *const *env, const char *name)
 
 /* ------------------------------------------------------------------------------------ in the child */
 
-static int report_exec_error(struct report *report, const char *path, int error)
+/* `name` as it was asked for, `path` where it was found. */
+static int report_exec_error(struct report *report, const char *name, const char *path, int error)
 {
     if (error == ENOENT && access(path, F_OK) == 0)
         return child_report(report, EXIT_NOT_EXECUTABLE,
-                            "the interpreter or loader it names does not exist");
+                            "'%.100s': the interpreter or loader it names does not exist", name);
     if (error == ENOENT || error == ENOTDIR)
-        return child_report(report, EXIT_NOT_FOUND, "not found");
+        return child_report(report, EXIT_NOT_FOUND, "'%.100s': not found", name);
     if (error == ENOEXEC)
         return child_report(report, EXIT_NOT_EXECUTABLE,
-                            "not a program, and no script with a #! line");
+                            "'%.100s': not a program, and no script with a #! line", name);
     if (error == EAGAIN)
         return child_report(report, EXIT_NOT_EXECUTABLE,
-                            "cannot be started: the limit of processes is reached");
-    return child_report(report, EXIT_NOT_EXECUTABLE, "cannot be executed: %s", error_text(error));
+                            "'%.100s' cannot be started: the limit of processes is reached", name);
+    return child_report(report, EXIT_NOT_EXECUTABLE, "'%.100s' cannot be executed: %s", name,
+                        error_text(error));
 }
 
 /* As execvpe(3), but with the PATH that the payload sees, and never handing a file without #! to a
@@ -113,15 +115,15 @@ static int exec_by_path(struct report *report, char *const *argv, char *const *e
             if (errno == EACCES)
                 denied = true;
             else if (errno != ENOENT && errno != ENOTDIR)
-                return report_exec_error(report, full, errno);
+                return report_exec_error(report, argv[0], full, errno);
             else if (errno == ENOENT && access(full, F_OK) == 0)
-                return report_exec_error(report, full, ENOENT);
+                return report_exec_error(report, argv[0], full, ENOENT);
         }
         p += length;
         if (*p == '\0')
             break;
     }
-    return report_exec_error(report, "", denied ? EACCES : ENOENT);
+    return report_exec_error(report, argv[0], "", denied ? EACCES : ENOENT);
 }
 
 static int run_program(const struct config *config, struct report *report, void *ctx)
@@ -140,7 +142,7 @@ static int run_program(const struct config *config, struct report *report, void 
     if (!strchr(spawn->argv[0], '/'))
         return exec_by_path(report, spawn->argv, env);
     execve(spawn->argv[0], spawn->argv, env);
-    return report_exec_error(report, spawn->argv[0], errno);
+    return report_exec_error(report, spawn->argv[0], spawn->argv[0], errno);
 }
 
 /* ----------------------------------------------------------------------------------- in the agent */
