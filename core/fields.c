@@ -104,6 +104,19 @@ static json_object *check_size(json_object *value, struct enclave_error *err)
     return number ? json_object_new_string(json_object_get_string(value)) : json_object_get(value);
 }
 
+/* Less is not enough for the sandbox's own first process and one of the payload. */
+static json_object *check_memory(json_object *value, struct enclave_error *err)
+{
+    uint64_t bytes = 0;
+    json_object *checked = check_size(value, err);
+    if (checked && option_parse_size(json_object_get_string(checked), &bytes) == 0 &&
+        bytes < 8u << 20) {
+        json_object_put(checked);
+        return refuse(value, "at least \"8m\"", err);
+    }
+    return checked;
+}
+
 static int ends_with(const char *text, size_t length, const char *end)
 {
     size_t n = strlen(end);
@@ -379,7 +392,8 @@ static const struct field fields[] = {
     {"network_enabled", "false", "false: no network at all", check_boolean, asks_network, 0},
     {"extra_hosts", "{}", "names for addresses: {NAME: IP}", check_text_map, asks_hosts, 1},
     {"platform", "null", "platform of the image, as linux/amd64", check_text, asks_platform, 0},
-    {"memory_limit", "\"512m\"", "memory, with no swap beyond it", check_size, asks_memory, 0},
+    {"memory_limit", "\"512m\"", "memory, with no swap beyond it; at least 8m", check_memory,
+     asks_memory, 0},
     {"cpu_limit", "1", "CPUs", check_cpus, asks_cpu, 0},
     {"pids_limit", "256", "processes and threads", check_pids, asks_pids, 0},
     {"nofile_limit", "1024", "open files of one process", check_count, NULL, 0},

@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { GET_FILE_DEFAULT = 64 << 20 };
+enum {
+    GET_FILE_DEFAULT = 64 << 20,
+    TIMEOUT_MS = 600000 /* a payload may hold an operation up: it must end all the same */
+};
 
 /* Find and enter; `offset` is that of the op, which may be absent. */
 static int32_t begin(struct enclave_manager *manager, const char *id, const char *what,
@@ -60,7 +63,8 @@ int32_t enclave_manager_put_archive(struct enclave_manager *manager, const char 
     }
     int32_t r = BEGIN("put an archive", target_dir, put_archive);
     if (r == 0) {
-        struct enclave_file_request request = {.size = sizeof request, .path = target_dir};
+        struct enclave_file_request request = {
+            .size = sizeof request, .path = target_dir, .timeout_ms = TIMEOUT_MS};
         struct enclave_error why = ENCLAVE_ERROR_INIT;
         r = sandbox->backend->loaded.ops.backend.put_archive(sandbox->handle, &request, -1, tar,
                                                              &why);
@@ -102,7 +106,8 @@ int32_t enclave_manager_get_archive(struct enclave_manager *manager, const char 
     }
     int32_t r = BEGIN("get an archive", path, get_archive);
     if (r == 0) {
-        struct enclave_file_request request = {.size = sizeof request, .path = path};
+        struct enclave_file_request request = {
+            .size = sizeof request, .path = path, .timeout_ms = TIMEOUT_MS};
         struct enclave_error why = ENCLAVE_ERROR_INIT;
         r = sandbox->backend->loaded.ops.backend.get_archive(sandbox->handle, &request, -1, tar,
                                                              &why);
@@ -147,8 +152,11 @@ int32_t enclave_manager_put_file(struct enclave_manager *manager, const char *id
     if (r == 0) {
         struct bytes bytes = {data, length};
         struct enclave_source from = {sizeof from, 0, &bytes, read_bytes};
-        struct enclave_file_request request = {
-            .size = sizeof request, .flags = ENCLAVE_FILE_FLAG_MKDIRS, .path = path, .mode = mode};
+        struct enclave_file_request request = {.size = sizeof request,
+                                               .flags = ENCLAVE_FILE_FLAG_MKDIRS,
+                                               .path = path,
+                                               .mode = mode,
+                                               .timeout_ms = TIMEOUT_MS};
         struct enclave_error why = ENCLAVE_ERROR_INIT;
         r = sandbox->backend->loaded.ops.backend.file_write(sandbox->handle, &request, -1, &from,
                                                             &why);
@@ -180,7 +188,7 @@ int32_t enclave_manager_get_file(struct enclave_manager *manager, const char *id
     struct buffer content = BUFFER_INIT(limit < SIZE_MAX / 2 ? (size_t)limit : SIZE_MAX / 2);
     struct enclave_sink to = {sizeof to, 0, &content, sink_to_buffer};
     struct enclave_file_request request = {
-        .size = sizeof request, .path = path, .max_bytes = limit};
+        .size = sizeof request, .path = path, .max_bytes = limit, .timeout_ms = TIMEOUT_MS};
     struct enclave_error why = ENCLAVE_ERROR_INIT;
     r = sandbox->backend->loaded.ops.backend.file_read(sandbox->handle, &request, -1, &to, &why);
     r = plugin_result(r, &why, sandbox->backend->name, "file_read", err);

@@ -193,7 +193,7 @@ struct enclave_backend_ops {
     int32_t (*process_signal)(void *process, int32_t signal, struct enclave_error *err);
     /*
      * Mandatory. End the process and every process that it started, whatever they did to get away.
-     * Returns at once; `exit`, with ENCLAVE_EXIT_FLAG_KILLED, comes when none is left, within 5 seconds.
+     * Returns at once; `exit`, with ENCLAVE_EXIT_FLAG_KILLED, comes when none is left, within 10 seconds.
      * Nothing happens when it has ended.
      */
     int32_t (*process_kill)(void *process, struct enclave_error *err);

@@ -300,7 +300,8 @@ ENCLAVE_API int32_t enclave_result_json(const struct enclave_result *result, cha
  * Files in and out. They run with the payload's rights: an upload can only go where a program in
  * the sandbox could write. Sandbox paths are absolute or relative to its working directory.
  * Archives are tar, not compressed. Errors: NOTFOUND, DENIED, INVALID (a name that leads outside, a
- * device), TOOBIG, STATE, NOTSUP (by this backend), LOST, IO (a local file).
+ * device), TOOBIG, STATE, NOTSUP (by this backend), LOST, TIMEOUT (after 10 minutes), IO (a local
+ * file).
  */
 
 /* Unpack a tar stream below `target_dir`, which is made when missing. */

@@ -160,7 +160,8 @@ interrupted INT 130 run --tool shell_executor --timeout 60 'echo begun; yes'
 
 # before there is a sandbox, or while it is being made
 for delay in 0.01 0.05 0.1 0.2; do
-    "$ENCLAVE" run 'import time; time.sleep(60)' >"$tree/out" 2>"$tree/err" </dev/null &
+    # A shell's background jobs ignore SIGINT until the command sees to it; here it comes before that.
+    env --default-signal=INT "$ENCLAVE" run 'import time; time.sleep(60)' >"$tree/out" 2>"$tree/err" </dev/null &
     pid=$!
     pids+=("$pid")
     sleep "$delay"

@@ -80,7 +80,7 @@ static void test_executions_leave_nothing(void **state)
     unique_name(instance, sizeof instance, "executions");
     manager = make_manager(instance, NULL);
     make_sandbox(manager, "", id);
-    for (int i = 0, count = test_count(5000, 500); i < count + 50; i++) {
+    for (int i = 0, count = test_count(5000, 200); i < count + 50; i++) {
         if (i == 50) {
             before = footprint_now();
         }

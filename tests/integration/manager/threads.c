@@ -122,7 +122,7 @@ static void test_threads_with_sandboxes_of_their_own(void **state)
 {
     struct fixture *f = *state;
 
-    run_workers(&f->manager, 1, NULL, test_count(8, 2));
+    run_workers(&f->manager, 1, NULL, test_count(8, 1));
     assert_int_equal(engine_containers(f->instance), 1);
 }
 

@@ -144,6 +144,10 @@ static void test_links_and_lists(void **state)
     struct file_args out = {.op = WIRE_FILE_REMOVE, .flags = WIRE_FILE_RECURSIVE, .path = "out"};
     assert_int_equal(operate(*state, &out, NULL, 0), 0);
     assert_int_equal(access("/etc/passwd", F_OK), 0);
+    out = (struct file_args){
+        .op = WIRE_FILE_REMOVE, .flags = WIRE_FILE_RECURSIVE, .path = "a", .blocked = blocked};
+    assert_int_equal(operate(*state, &out, NULL, 0), EACCES); /* what is blocked lies below it */
+    expect_content(*state, "a/b/f", "through");
 }
 
 static void test_stat_and_list(void **state)

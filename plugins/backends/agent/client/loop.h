@@ -15,7 +15,7 @@
 
 struct process;
 
-#define LOOP_KILL_GRACE_MS 5000
+#define LOOP_KILL_GRACE_MS 10000
 
 /* All are [any-thread]. The loop's lock is taken inside; it is the last in the order of locks. */
 

@@ -89,6 +89,18 @@ int path_permitted_fd(const struct file_request *request, int fd, struct file_re
     return r < 0 ? r : path_permitted(request, real, why);
 }
 
+int path_holds_no_blocked(const struct file_request *request, int folder, struct file_reason *why)
+{
+    char real[PATH_MAX], path[PATH_MAX];
+    int r = request->blocked[0] ? path_of(folder, real) : 0;
+    for (char **blocked = request->blocked; r == 0 && *blocked; blocked++) {
+        CLEANUP_FD int fd = path_openat2(AT_FDCWD, *blocked, O_PATH, 0);
+        if (lies_in(*blocked, real) || (fd >= 0 && path_of(fd, path) == 0 && lies_in(path, real)))
+            return file_fail(why, EACCES, "the blocked folder '%.100s' lies in it", *blocked);
+    }
+    return r;
+}
+
 int path_find(const struct file_request *request, uint64_t flags, struct file_reason *why)
 {
     CLEANUP_FD int fd = path_openat2(AT_FDCWD, request->path, O_PATH | flags, 0);

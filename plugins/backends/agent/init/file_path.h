@@ -22,6 +22,9 @@ int path_of(int fd, char path[PATH_MAX]);
 int path_permitted(const struct file_request *request, const char *real, struct file_reason *why);
 int path_permitted_fd(const struct file_request *request, int fd, struct file_reason *why);
 
+/* 0, or -EACCES: a blocked folder lies in the open folder, so that it must not be removed as a whole. */
+int path_holds_no_blocked(const struct file_request *request, int folder, struct file_reason *why);
+
 /* Find the file (O_PATH, with `flags` such as O_NOFOLLOW) and check that it is permitted. */
 int path_find(const struct file_request *request, uint64_t flags, struct file_reason *why);
 /* The same file, opened for real. */

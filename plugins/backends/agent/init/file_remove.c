@@ -139,7 +139,11 @@ int file_remove(const struct file_request *request, struct file_reason *why)
         int folder = openat(parent, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (folder < 0 && errno != EACCES)
             return -errno;
-        r = folder < 0 ? 0 : remove_content(folder);
+        r = folder < 0 ? 0 : path_holds_no_blocked(request, folder, why);
+        if (r < 0)
+            close(folder);
+        else if (folder >= 0)
+            r = remove_content(folder);
         if (r < 0)
             return r;
     }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #define DEFAULT_MODE 0644
@@ -28,9 +29,12 @@ struct draft {
     char name[32]; /* empty: it has none */
 };
 
+/* Not to be foreseen, so that a payload cannot have taken it. */
 static void draft_name(struct draft *draft)
 {
-    snprintf(draft->name, sizeof(draft->name), ".enclave-%d.tmp", (int)getpid());
+    uint64_t random = 0;
+    (void)!getrandom(&random, sizeof(random), 0);
+    snprintf(draft->name, sizeof(draft->name), ".enclave-%016llx", (unsigned long long)random);
 }
 
 static int draft_open(const struct path_place *place, bool exists, struct draft *draft)

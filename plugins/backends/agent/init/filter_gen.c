@@ -3,7 +3,7 @@
  * libseccomp, as a C header. The agent itself needs no library.
  *
  * The filter comes on top of the engine's. It denies what reaches around the sandbox (AF_VSOCK,
- * AF_PACKET), what has been the way out of many (io_uring, bpf, keyctl, userfaultfd), and what makes
+ * AF_PACKET, AF_ALG), what has been the way out of many (io_uring, bpf, keyctl, userfaultfd), and what makes
  * new worlds inside (user namespaces, mounts).
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -20,6 +20,9 @@
 
 #ifndef CLONE_NEWUSER
 #define CLONE_NEWUSER 0x10000000
+#endif
+#ifndef AF_ALG
+#define AF_ALG 38
 #endif
 #ifndef AF_VSOCK
 #define AF_VSOCK 40
@@ -95,6 +98,7 @@ static int add_rules(scmp_filter_ctx ctx)
             r |= seccomp_rule_add(ctx, deny, denied_new[i].number, 0);
     r |= seccomp_rule_add(ctx, deny, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_VSOCK));
     r |= seccomp_rule_add(ctx, deny, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_PACKET));
+    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_ALG));
     r |= seccomp_rule_add(ctx, deny, SCMP_SYS(unshare), 1,
                           SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
     r |= seccomp_rule_add(

@@ -196,8 +196,9 @@ static void handle_signals(struct agent *agent)
 {
     struct signalfd_siginfo info;
     while (read(agent->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        /* To PID 1, a sender outside of the sandbox has the pid 0; those inside have no say. */
-        bool from_outside = !agent->pid_one || info.ssi_pid == 0;
+        /* To PID 1, a sender outside of the sandbox has the pid 0; those inside have no say, also when they
+         * write a sender of their own into a queued signal. */
+        bool from_outside = !agent->pid_one || (info.ssi_pid == 0 && info.ssi_code == SI_USER);
         if (info.ssi_signo != SIGCHLD && from_outside)
             agent_end(agent);
     }

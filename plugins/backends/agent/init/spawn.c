@@ -81,22 +81,20 @@ static const char *env_get(char *const *env, const char *name)
 
 /* ------------------------------------------------------------------------------------ in the child */
 
-/* `name` as it was asked for, `path` where it was found. */
-static int report_exec_error(struct report *report, const char *name, const char *path, int error)
+static int report_exec_error(struct report *report, const char *path, int error)
 {
     if (error == ENOENT && access(path, F_OK) == 0)
         return child_report(report, EXIT_NOT_EXECUTABLE,
-                            "'%.100s': the interpreter or loader it names does not exist", name);
+                            "the interpreter or loader it names does not exist");
     if (error == ENOENT || error == ENOTDIR)
-        return child_report(report, EXIT_NOT_FOUND, "'%.100s': not found", name);
+        return child_report(report, EXIT_NOT_FOUND, "not found");
     if (error == ENOEXEC)
         return child_report(report, EXIT_NOT_EXECUTABLE,
-                            "'%.100s': not a program, and no script with a #! line", name);
+                            "not a program, and no script with a #! line");
     if (error == EAGAIN)
         return child_report(report, EXIT_NOT_EXECUTABLE,
-                            "'%.100s' cannot be started: the limit of processes is reached", name);
-    return child_report(report, EXIT_NOT_EXECUTABLE, "'%.100s' cannot be executed: %s", name,
-                        error_text(error));
+                            "cannot be started: the limit of processes is reached");
+    return child_report(report, EXIT_NOT_EXECUTABLE, "cannot be executed: %s", error_text(error));
 }
 
 /* As execvpe(3), but with the PATH that the payload sees, and never handing a file without #! to a
@@ -115,15 +113,15 @@ static int exec_by_path(struct report *report, char *const *argv, char *const *e
             if (errno == EACCES)
                 denied = true;
             else if (errno != ENOENT && errno != ENOTDIR)
-                return report_exec_error(report, argv[0], full, errno);
+                return report_exec_error(report, full, errno);
             else if (errno == ENOENT && access(full, F_OK) == 0)
-                return report_exec_error(report, argv[0], full, ENOENT);
+                return report_exec_error(report, full, ENOENT);
         }
         p += length;
         if (*p == '\0')
             break;
     }
-    return report_exec_error(report, argv[0], "", denied ? EACCES : ENOENT);
+    return report_exec_error(report, "", denied ? EACCES : ENOENT);
 }
 
 static int run_program(const struct config *config, struct report *report, void *ctx)
@@ -142,7 +140,7 @@ static int run_program(const struct config *config, struct report *report, void 
     if (!strchr(spawn->argv[0], '/'))
         return exec_by_path(report, spawn->argv, env);
     execve(spawn->argv[0], spawn->argv, env);
-    return report_exec_error(report, spawn->argv[0], spawn->argv[0], errno);
+    return report_exec_error(report, spawn->argv[0], errno);
 }
 
 /* ----------------------------------------------------------------------------------- in the agent */

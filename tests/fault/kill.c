@@ -1,0 +1,127 @@
+/*
+ * kill.c - SIGKILL of the program at any moment: its containers end by themselves.
+ *
+ * The program is this one again, with arguments: it makes sandboxes and executes in them until it is
+ * killed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "program.h"
+#include "support.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HOLDERS = 3, GONE_WITHIN_MS = 15000, LATEST_KILL_MS = 1600 };
+
+/* ------------------------------------------------------------------------------------ the victim */
+
+static void *hold(void *ctx)
+{
+    struct enclave_manager *manager = ctx;
+
+    for (;;) {
+        struct enclave_error err = ENCLAVE_ERROR_INIT;
+        struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
+        char id[ENCLAVE_ID_SIZE];
+
+        if (enclave_manager_create_sandbox(
+                manager, NULL, "{\"tools_config\": [\"python_executor\"]}", NULL, id, &err) != 0) {
+            (void)fprintf(stderr, "%s\n", err.message);
+            continue;
+        }
+        options.timeout_ms = 400; /* then the next one: kills meet creates and deletes as well */
+        enclave_result_free(try_python(
+            manager, id, "import os, time\nos.fork()\nwhile True: time.sleep(1)", &options, &err));
+        (void)enclave_manager_delete_sandbox(manager, id, &err);
+    }
+    return NULL;
+}
+
+static int be_killed(const char *instance)
+{
+    struct enclave_manager *manager = make_manager(instance, NULL);
+    pthread_t thread;
+
+    for (int i = 1; i < HOLDERS; i++) {
+        if (pthread_create(&thread, NULL, hold, manager) != 0) {
+            return 1;
+        }
+    }
+    (void)hold(manager);
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------------- the test */
+
+static void sleep_ms(int64_t ms)
+{
+    struct timespec left = {ms / 1000, ms % 1000 * 1000000};
+
+    while (nanosleep(&left, &left) != 0) {
+    }
+}
+
+static int64_t kill_one(char *self, int64_t after_ms)
+{
+    char instance[64];
+    char *argv[] = {self, (char[]){"hold"}, instance, NULL};
+    pid_t pid;
+    int64_t took;
+    int held;
+
+    unique_name(instance, sizeof instance, "kill");
+    pid = program_start(argv, NULL, SIGKILL);
+    assert_true(pid > 0);
+    sleep_ms(after_ms);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(program_wait(pid, 5000), 128 + SIGKILL);
+    held = engine_containers(instance);
+    took = engine_wait_empty(instance, GONE_WITHIN_MS);
+    if (took < 0) {
+        fail_msg("killed after %lld ms, %d of %d containers of '%s' are left %d ms later",
+                 (long long)after_ms, engine_containers(instance), held, instance, GONE_WITHIN_MS);
+    }
+    sleep_ms(300); /* a create under way may yet have come through */
+    took = engine_containers(instance) == 0 ? took : engine_wait_empty(instance, GONE_WITHIN_MS);
+    assert_true(took >= 0);
+    printf("killed after %lld ms: %d containers, gone after %lld ms\n", (long long)after_ms, held,
+           (long long)took);
+    return took;
+}
+
+static void test_a_killed_program_leaves_nothing(void **state)
+{
+    unsigned seed = (unsigned)now_ms();
+    int kills = test_count(200, 5), volumes = engine_volumes();
+    int64_t longest = 0;
+
+    (void)state;
+    for (int i = 0; i < kills; i++) {
+        /* Every other one while the first sandboxes are being made, the others at any time. */
+        int64_t after = i % 2 ? 40 + rand_r(&seed) % 160 : rand_r(&seed) % LATEST_KILL_MS;
+        int64_t took = kill_one((char[]){"/proc/self/exe"}, after);
+
+        longest = took > longest ? took : longest;
+    }
+    printf("%d kills: gone after %lld ms at the latest\n", kills, (long long)longest);
+    assert_int_equal(engine_volumes(), volumes);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_killed_program_leaves_nothing),
+    };
+    int skip = test_setup();
+
+    if (!skip && argc == 3 && strcmp(argv[1], "hold") == 0) {
+        return be_killed(argv[2]);
+    }
+    return skip ? skip : cmocka_run_group_tests(tests, NULL, NULL);
+}
