@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HOLDERS = 3, GONE_WITHIN_MS = 15000, LATEST_KILL_MS = 1600 };
+enum { HOLDERS = 3, GONE_WITHIN_MS = 15000, RECLAIMED_WITHIN_MS = 5000, LATEST_KILL_MS = 1600 };
 
 /* ------------------------------------------------------------------------------------ the victim */
 
@@ -67,6 +67,23 @@ static void sleep_ms(int64_t ms)
     }
 }
 
+/*
+ * The engine makes a container and starts it in two steps. Who is killed between them leaves one in
+ * which nothing ever ran; the next manager of this host that makes a sandbox removes it.
+ */
+static void expect_reclaimed(const char *instance)
+{
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    char next[64], id[ENCLAVE_ID_SIZE];
+    struct enclave_manager *manager;
+
+    unique_name(next, sizeof next, "next");
+    manager = make_manager(next, NULL);
+    assert_int_equal(enclave_manager_create_sandbox(manager, NULL, "{}", NULL, id, &err), 0);
+    assert_true(engine_wait_empty(instance, RECLAIMED_WITHIN_MS) >= 0);
+    enclave_manager_free(manager);
+}
+
 static int64_t kill_one(char *self, int64_t after_ms)
 {
     char instance[64];
@@ -82,16 +99,19 @@ static int64_t kill_one(char *self, int64_t after_ms)
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(program_wait(pid, 5000), 128 + SIGKILL);
     held = engine_containers(instance);
-    took = engine_wait_empty(instance, GONE_WITHIN_MS);
+    took = engine_wait_ended(instance, GONE_WITHIN_MS);
     if (took < 0) {
         fail_msg("killed after %lld ms, %d of %d containers of '%s' are left %d ms later",
                  (long long)after_ms, engine_containers(instance), held, instance, GONE_WITHIN_MS);
     }
     sleep_ms(300); /* a create under way may yet have come through */
-    took = engine_containers(instance) == 0 ? took : engine_wait_empty(instance, GONE_WITHIN_MS);
-    assert_true(took >= 0);
-    printf("killed after %lld ms: %d containers, gone after %lld ms\n", (long long)after_ms, held,
-           (long long)took);
+    assert_true(engine_wait_ended(instance, GONE_WITHIN_MS) >= 0);
+    int unstarted = engine_unstarted(instance);
+    if (unstarted != 0) {
+        expect_reclaimed(instance);
+    }
+    printf("killed after %lld ms: %d containers, gone after %lld ms; %d not started yet\n",
+           (long long)after_ms, held, (long long)took, unstarted);
     return took;
 }
 

@@ -290,11 +290,12 @@ void expect_error_(int32_t got, int32_t code, const struct enclave_error *err, c
 
 /* ------------------------------------------------------------------------------------- leftovers */
 
-int engine_containers_at(const char *path, const char *instance)
+/* The containers of an instance, or those of them in one state of the engine's; NULL for all. */
+static int count_containers(const char *path, const char *instance, const char *state)
 {
     char query[512];
     json_object *list;
-    int count;
+    int count = 0;
 
     /* {"label":["io.enclave.instance=NAME"]}, as plugins/backends/docker/labels.h has it */
     (void)snprintf(query, sizeof query,
@@ -302,14 +303,30 @@ int engine_containers_at(const char *path, const char *instance)
                    "%%3D%s%%22%%5D%%7D",
                    instance);
     list = engine_get(path, query);
-    count = list ? (int)json_object_array_length(list) : -1;
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        json_object *one = json_object_array_get_idx(list, i);
+        const char *is = json_object_get_string(json_object_object_get(one, "State"));
+
+        count += !state || (is && strcmp(is, state) == 0);
+    }
+    count = list ? count : -1;
     json_object_put(list);
     return count;
+}
+
+int engine_containers_at(const char *path, const char *instance)
+{
+    return count_containers(path, instance, NULL);
 }
 
 int engine_containers(const char *instance)
 {
     return engine_containers_at(engine_socket(), instance);
+}
+
+int engine_unstarted(const char *instance)
+{
+    return count_containers(engine_socket(), instance, "created");
 }
 
 static int is_anonymous(json_object *volume)
@@ -341,18 +358,35 @@ int engine_volumes(void)
     return count;
 }
 
-int64_t engine_wait_empty(const char *instance, int64_t limit_ms)
+static int64_t wait_until(int (*left)(const char *instance), const char *instance, int64_t limit_ms)
 {
     int64_t start = now_ms();
 
     /* The engine has no call that waits for a label, so this one asks again and again. */
-    while (engine_containers(instance) != 0) {
+    while (left(instance) != 0) {
         if (now_ms() - start > limit_ms) {
             return -1;
         }
         (void)usleep(20000);
     }
     return now_ms() - start;
+}
+
+int64_t engine_wait_empty(const char *instance, int64_t limit_ms)
+{
+    return wait_until(engine_containers, instance, limit_ms);
+}
+
+static int started(const char *instance)
+{
+    int all = engine_containers(instance);
+
+    return all < 0 ? -1 : all - engine_unstarted(instance);
+}
+
+int64_t engine_wait_ended(const char *instance, int64_t limit_ms)
+{
+    return wait_until(started, instance, limit_ms);
 }
 
 static int count_entries(const char *path)

@@ -107,6 +107,10 @@ int engine_containers_at(const char *path, const char *instance);
 /* Volumes of the engine that no container uses and that have no name of their own. */
 int engine_volumes(void);
 /* Wait until nothing of the instance is left; the milliseconds it took, or -1 after `limit_ms`. */
+/* Those that were made and never started. */
+int engine_unstarted(const char *instance);
+/* Until all that were started are gone; otherwise as engine_wait_empty(). */
+int64_t engine_wait_ended(const char *instance, int64_t limit_ms);
 int64_t engine_wait_empty(const char *instance, int64_t limit_ms);
 
 struct footprint {
