@@ -104,7 +104,7 @@ static json_object *describe_options(const struct enclave_option *table)
     return list;
 }
 
-static json_object *describe_plugin(const struct plugin *p)
+static json_object *describe_plugin(struct plugin *p)
 {
     static const char *const states[] = {"loaded", "disabled", "refused"};
     int loaded = p->state == PLUGIN_LOADED;
@@ -128,8 +128,10 @@ static json_object *describe_plugin(const struct plugin *p)
     return row;
 }
 
-int32_t enclave_manager_get_plugins(struct enclave_manager *manager, char **ret_json,
-                                    struct enclave_error *err)
+/* A row from each plugin; of loaded backends only when `backends`. */
+static int32_t rows_of(struct enclave_manager *manager, int backends,
+                       json_object *(*describe)(struct plugin *plugin), char **ret_json,
+                       struct enclave_error *err)
 {
     int32_t r = check_arguments(manager, ret_json, err);
     if (r < 0) {
@@ -137,13 +139,23 @@ int32_t enclave_manager_get_plugins(struct enclave_manager *manager, char **ret_
     }
     JSON_AUTO rows = json_object_new_array();
     for (size_t i = 0; rows && i < manager->registry.count; i++) {
-        json_object *row = describe_plugin(manager->registry.plugins[i]);
+        struct plugin *p = manager->registry.plugins[i];
+        if (backends && (p->kind != ENCLAVE_PLUGIN_BACKEND || p->state != PLUGIN_LOADED)) {
+            continue;
+        }
+        json_object *row = describe(p);
         if (!row || json_object_array_add(rows, row) != 0) {
             json_object_put(row);
             return hand_out(NULL, ret_json, err);
         }
     }
     return hand_out(rows, ret_json, err);
+}
+
+int32_t enclave_manager_get_plugins(struct enclave_manager *manager, char **ret_json,
+                                    struct enclave_error *err)
+{
+    return rows_of(manager, 0, describe_plugin, ret_json, err);
 }
 
 /* ------------------------------------------------------------------------------------------ probe */
@@ -188,21 +200,5 @@ static json_object *probe_backend(struct plugin *p)
 int32_t enclave_manager_probe(struct enclave_manager *manager, char **ret_json,
                               struct enclave_error *err)
 {
-    int32_t r = check_arguments(manager, ret_json, err);
-    if (r < 0) {
-        return r;
-    }
-    JSON_AUTO rows = json_object_new_array();
-    for (size_t i = 0; rows && i < manager->registry.count; i++) {
-        struct plugin *p = manager->registry.plugins[i];
-        if (p->kind != ENCLAVE_PLUGIN_BACKEND || p->state != PLUGIN_LOADED) {
-            continue;
-        }
-        json_object *row = probe_backend(p);
-        if (!row || json_object_array_add(rows, row) != 0) {
-            json_object_put(row);
-            return hand_out(NULL, ret_json, err);
-        }
-    }
-    return hand_out(rows, ret_json, err);
+    return rows_of(manager, 1, probe_backend, ret_json, err);
 }

@@ -108,13 +108,5 @@ ssize_t cgroup_read(const char *controller, const char *v2_name, const char *v1_
                     size_t size, int *ret_version)
 {
     CLEANUP_FD int fd = open_file(controller, v2_name, v1_name, ret_version);
-    if (fd < 0)
-        return -ENOENT;
-    ssize_t n = read_all(fd, text, size - 1);
-    if (n < 0)
-        return n;
-    while (n > 0 && text[n - 1] == '\n')
-        n--;
-    text[n] = '\0';
-    return n;
+    return fd < 0 ? -ENOENT : read_text_fd(fd, text, size);
 }

@@ -58,11 +58,8 @@ ssize_t read_all(int fd, void *data, size_t length)
     return (ssize_t)done;
 }
 
-ssize_t read_text(int dir, const char *path, char *text, size_t size)
+ssize_t read_text_fd(int fd, char *text, size_t size)
 {
-    CLEANUP_FD int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
     ssize_t n = read_all(fd, text, size - 1);
     if (n < 0)
         return n;
@@ -70,6 +67,12 @@ ssize_t read_text(int dir, const char *path, char *text, size_t size)
         n--;
     text[n] = '\0';
     return n;
+}
+
+ssize_t read_text(int dir, const char *path, char *text, size_t size)
+{
+    CLEANUP_FD int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return fd < 0 ? -errno : read_text_fd(fd, text, size);
 }
 
 const char *error_text(int error)

@@ -42,8 +42,9 @@ int write_all(int fd, const void *data, size_t length);
 /* Up to `length` bytes, fewer only at the end; the number or -errno. */
 ssize_t read_all(int fd, void *data, size_t length);
 
-/* A small text file, relative to `dir`; NUL-terminated and without its last newline. The length,
- * or -errno. */
+/* A small text file, open or relative to `dir`; NUL-terminated and without its last newline. The
+ * length, or -errno. */
+ssize_t read_text_fd(int fd, char *text, size_t size);
 ssize_t read_text(int dir, const char *path, char *text, size_t size);
 
 /* The errno's text; never NULL. */
