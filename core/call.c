@@ -164,6 +164,7 @@ int32_t call_run(struct enclave_call *call, const struct enclave_command *theirs
     if (r == 0) {
         call->outcome = exec.outcome;
         memcpy(call->reason, exec.reason, sizeof call->reason);
+        call->outlived = exec.outlived;
         (void)snprintf(call->program, sizeof call->program, "%s", command.argv[0]);
         if (ret) {
             uint32_t size = ret->size < sizeof *ret ? ret->size : (uint32_t)sizeof *ret;

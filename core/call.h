@@ -29,6 +29,7 @@ struct enclave_call {
     struct buffer error;
     struct enclave_outcome outcome; /* of the last command; cause 0: none was run */
     char reason[256];               /* what the backend said about it */
+    int outlived;                   /* as in struct exec */
     char program[128];              /* its argv[0], as far as it goes */
     int64_t run_timeout_ms;         /* that the last command had */
     char *tool_error;               /* set_error() */

@@ -304,6 +304,8 @@ static void fill_outcome(struct running *run, uint32_t killed_for, int64_t start
     const struct enclave_exit *end = &run->end;
     uint32_t cause = cause_of(end, killed_for);
 
+    exec->outlived =
+        (end->flags & ENCLAVE_EXIT_FLAG_KILLED) && end->how == ENCLAVE_EXIT_EXITED && killed_for;
     exec->outcome = (struct enclave_outcome){
         .size = sizeof exec->outcome,
         .cause = cause,

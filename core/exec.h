@@ -38,6 +38,7 @@ struct exec {
     /* What became of it. */
     struct enclave_outcome outcome;
     char reason[256]; /* from the backend; "" when it said nothing */
+    int outlived;     /* the program had ended; processes that it left behind were killed */
 };
 
 /* Run it; blocks. 0 when its end is known, in exec->outcome; an error when it could not be attempted, or a

@@ -61,17 +61,21 @@ static int64_t choose_timeout_ms(const struct plugin *plugin, json_object *param
 }
 
 /* Not with %g: the locale of the program might put a comma into the number. */
-static void say_timeout(int64_t ms, char *text, size_t size)
+static void say_timeout(const struct enclave_call *call, char *text, size_t size)
 {
     char number[40];
-    int n = snprintf(number, sizeof number, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
+    int n = snprintf(number, sizeof number, "%" PRId64 ".%03d", call->run_timeout_ms / 1000,
+                     (int)(call->run_timeout_ms % 1000));
     while (number[n - 1] == '0') {
         number[--n] = '\0';
     }
     if (number[n - 1] == '.') {
         number[--n] = '\0';
     }
-    (void)snprintf(text, size, "Command timed out after %s seconds", number);
+    (void)snprintf(text, size, "Command timed out after %s seconds%s", number,
+                   call->outlived ? ": it had ended, but a process that it left behind held its "
+                                    "output; send that one's output elsewhere to leave it running"
+                                  : "");
 }
 
 /* What to say about an end when the program said nothing on stderr. */
@@ -80,7 +84,7 @@ static const char *sentence_for(const struct enclave_call *call, char *text, siz
     const struct enclave_outcome *o = &call->outcome;
     switch (o->cause) {
     case ENCLAVE_CAUSE_TIMEOUT:
-        say_timeout(call->run_timeout_ms, text, size);
+        say_timeout(call, text, size);
         break;
     case ENCLAVE_CAUSE_CANCELLED:
         (void)snprintf(text, size, "Command was cancelled");
@@ -274,11 +278,12 @@ int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char
     if (r < 0) {
         return r;
     }
+    manager_begin(manager);
     struct sandbox *sandbox = manager_find(manager, id, "execute a tool", err);
     if (!sandbox) {
+        manager_end(manager);
         return ENCLAVE_ENOTFOUND;
     }
-    manager_begin(manager);
     r = sandbox_enter(sandbox, "execute a tool", manager_now_s(manager), err);
     if (r == 0) {
         count_executing(sandbox, 1);

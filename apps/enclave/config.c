@@ -26,7 +26,6 @@ static const char help[] =
     "~/.config/enclave/enclave.ini, else the system's. Defaults fill the gaps.\n\n"
     "Examples:\n"
     "  enclave config\n"
-    "  enclave -v config > enclave.ini      # to start a file of your own\n"
     "  enclave --config other.ini config --json\n";
 
 static void show_setting(struct json_object *setting)

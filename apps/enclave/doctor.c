@@ -16,9 +16,9 @@
 static const char help[] =
     "Say what works on this machine; for what does not, why and what to do.\n\n"
     "Usage: enclave doctor [--json]\n\n"
-    "Checks the configuration, the plugins and each backend. Exits with 0 when\n"
-    "sandboxes can be made (the configuration is right and at least one backend\n"
-    "works), else with 1.\n\n"
+    "Checks the configuration, the plugins and whether each backend answers. Exits\n"
+    "with 0 when the configuration is right and at least one backend works, else\n"
+    "with 1. Whether an image can be had, the first run tells.\n\n"
     "Examples:\n"
     "  enclave doctor\n"
     "  enclave doctor --json | jq '.[] | select(.ok == false)'\n";

@@ -61,7 +61,8 @@ static void report_timeout(const struct enclave_result *result, int64_t timeout_
     if (timeout_ms <= 0 && seconds >= 1) {
         seconds = (double)(int64_t)(seconds + 0.5); /* the limit, as nearly as we know it */
     }
-    report_error("timed out after %.6g s", seconds);
+    report_error("timed out after %.6g s%s", seconds,
+                 strstr(error_or(result, ""), "it had ended") ? strchr(result->error, ':') : "");
 }
 
 void outcome_report(const struct enclave_result *result, int64_t timeout_ms, const char *memory)

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,11 +41,32 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* One line on stdout. Also after a signal, when the stream takes no more: the result is what was asked for. */
+static int print_line(const char *text)
+{
+    return fputs(text, stdout) < 0 || putchar('\n') < 0 || fflush(stdout) != 0 ? errno : 0;
+}
+
+/* {"error": {"code", "message"}}, for who reads JSON. What is wrong is told on stderr all the same. */
+static void print_json_error(const struct enclave_error *err)
+{
+    AUTO_JSON struct json_object *object = json_object_new_object();
+    struct json_object *error = json_object_new_object();
+
+    json_object_object_add(error, "code", json_object_new_string(enclave_error_name(err->code)));
+    json_object_object_add(error, "message", json_object_new_string(err->message));
+    json_object_object_add(object, "error", error);
+    (void)print_line(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+}
+
 /* The exit code for a failed call. A signal counts more, and needs no words. */
 static int fail(const struct run *run, const struct enclave_error *err)
 {
     int caught = signals_caught(run->signals);
 
+    if (run->globals->json) {
+        print_json_error(err);
+    }
     if (!caught || err->code != ENCLAVE_ECANCELLED) {
         report_error("%s", err->message);
     }
@@ -150,9 +172,7 @@ static int print_json(struct run *run, const struct enclave_result *result)
     if (enclave_result_json(result, &text, &err) != 0) {
         return fail(run, &err);
     }
-    if (stream_output(&run->stream, ENCLAVE_STDOUT, text, strlen(text)) == 0) {
-        (void)stream_output(&run->stream, ENCLAVE_STDOUT, "\n", 1);
-    }
+    run->stream.error = print_line(text);
     return 0;
 }
 

@@ -148,6 +148,10 @@ static int32_t set_request(CURL *easy, const struct http_client *client,
     if (!request->take) {
         curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_MAX_BODY);
     }
+    if (request->silence_s > 0) {
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, request->silence_s);
+    }
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_prerequest);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

@@ -43,6 +43,7 @@ struct http_request {
     size_t length;
     const char *header; /* one more header, "Name: value"; may be NULL */
     int64_t deadline;   /* clock.h */
+    long silence_s;     /* seconds without a byte after which it is given up; 0: any */
     int cancel_fd;
     /* Takes the body of an answer below 400 as it comes; NULL: it is kept in the response. A code
      * other than 0 ends the exchange with that code, and the taker has set the error. */

@@ -128,6 +128,12 @@ int32_t http_error_result(const struct http_client *client, const char *what, CU
         return connect_error(client, easy, text, err);
     }
     if (result == CURLE_OPERATION_TIMEDOUT) { /* whole requests have deadlines of our own */
+        curl_off_t begun = 0;
+
+        curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &begun);
+        if (begun > 0) {
+            return http_error_stopped(client, what, ENCLAVE_ETIMEOUT, err);
+        }
         return unreachable(client, "no connection within 10 seconds", NULL, err);
     }
     if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CONNECT_ERROR ||

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define LINE_MAX_LENGTH ((size_t)1024 * 1024)
+#define SILENCE_S 300 /* the engine tells of progress all the time */
 
 struct pull {
     const struct engine *engine;
@@ -156,7 +157,8 @@ static int32_t run(struct engine *engine, struct pull *pull, const char *path, c
     struct http_request request = {.method = "POST",
                                    .path = path,
                                    .header = header,
-                                   .deadline = CLOCK_NEVER,
+                                   .deadline = CLOCK_NEVER, /* a large image takes its time */
+                                   .silence_s = SILENCE_S,
                                    .cancel_fd = cancel_fd,
                                    .take = take_stream,
                                    .take_ctx = pull};

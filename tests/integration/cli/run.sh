@@ -122,6 +122,22 @@ while True: x.append(bytearray(b"x" * (1 << 20)))'
 exits 137
 field 'r["cause"]' oom
 
+# what is left behind and holds the output holds the execution, and that is said
+run run --tool shell_executor --timeout 0.5 'sleep 50 & echo begun'
+exits 124
+prints begun
+says 'timed out after 0.5 s: it had ended, but a process that it left behind held its output'
+run run --tool shell_executor 'sleep 50 >/dev/null 2>&1 & echo left'
+exits 0
+prints left
+
+# no result: JSON says why
+run run --json --memory 1 'print(1)'
+exits 125
+is_json
+field 'r["error"]["code"]' invalid
+says_one_line
+
 # --json prints the result and nothing else, on one line
 run run --json 'print("é", end="")'
 exits 0
