@@ -126,12 +126,6 @@ static int32_t take_config(struct enclave_manager *manager, struct sandbox *sand
     return r;
 }
 
-/* What asks for one thing excludes its opposite, whichever was said first. */
-static uint64_t still_asked(uint64_t bits, uint64_t wanted)
-{
-    return bits & wanted;
-}
-
 static void join_names(uint64_t bits, char *text, size_t size)
 {
     JSON_AUTO names = fields_bit_names(bits);
@@ -157,7 +151,8 @@ static int32_t check_capabilities(struct enclave_manager *manager, struct sandbo
     if (r < 0) {
         return r;
     }
-    uint64_t refused = still_asked(explicit_bits, wanted) & ~can;
+    /* What was set and then set otherwise (by the create, over the INI file) is no longer asked for. */
+    uint64_t refused = explicit_bits & wanted & ~can;
     if (refused) {
         join_names(refused, names, sizeof names);
         return enclave_error_set(err, ENCLAVE_EUNENFORCED,
@@ -321,7 +316,7 @@ static int32_t make(struct sandbox *sandbox, const struct enclave_create_options
         .cancel_fd = cancel_descriptor(options->cancel),
         .id = sandbox->id,
         .config = sandbox->config_text,
-        .explicit_bits = still_asked(explicit_bits, fields_wanted(sandbox->config)),
+        .explicit_bits = explicit_bits & fields_wanted(sandbox->config),
         .progress = options->progress,
         .progress_ctx = options->progress_ctx,
     };
