@@ -321,7 +321,9 @@ static int32_t make(struct sandbox *sandbox, const struct enclave_create_options
         .progress_ctx = options->progress_ctx,
     };
     void *handle = NULL;
-    int32_t r = backend->loaded.ops.backend.create(backend->backend, &spec, &facts, &handle, err);
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    int32_t r = backend->loaded.ops.backend.create(backend->backend, &spec, &facts, &handle, &why);
+    r = plugin_result(r, &why, backend->name, "create", err);
     if (r == 0) {
         sandbox->handle = handle;
         sandbox->unenforced |= facts.unenforced;

@@ -192,7 +192,6 @@ int32_t enclave_manager_get_file(struct enclave_manager *manager, const char *id
     struct enclave_error why = ENCLAVE_ERROR_INIT;
     r = sandbox->backend->loaded.ops.backend.file_read(sandbox->handle, &request, -1, &to, &why);
     r = plugin_result(r, &why, sandbox->backend->name, "file_read", err);
-    r = plugin_result(r, &why, sandbox->backend->name, "file_read", err);
     end(sandbox);
     uint64_t length = content.length;
     char *data = r == 0 ? buffer_steal(&content) : NULL;

@@ -36,6 +36,7 @@ struct backend {
     int pull_missing;
     struct worker worker;
     struct reconcile reconcile;
+    int64_t mute_until_ms; /* the engine is not asked about losses before; the worker's alone */
 
     pthread_mutex_t lock; /* guards the members below until `ready`, and `agent_mount` */
     int ready;

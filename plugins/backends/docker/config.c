@@ -142,7 +142,7 @@ int sandbox_parse_size(const char *text, uint64_t *ret_bytes)
 static int32_t get_size(json_object *root, const char *key, const char *fallback,
                         uint64_t *ret_bytes, struct enclave_error *err)
 {
-    const char *text;
+    const char *text = NULL;
     int32_t rc = get_text(root, key, fallback, &text, err);
 
     if (rc) {
@@ -305,7 +305,7 @@ static int32_t read_volume(const char *source, json_object *value, struct sandbo
 static int32_t get_volumes(json_object *root, struct sandbox_config *config,
                            struct enclave_error *err)
 {
-    json_object *volumes;
+    json_object *volumes = NULL;
     int32_t rc = get_object(root, "volumes", &volumes, err);
     int count;
 

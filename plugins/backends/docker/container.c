@@ -6,6 +6,7 @@
 #include "container.h"
 
 #include "json_build.h"
+#include "monotonic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,8 @@ request(const struct container_api *api, const char *method, int cancel_fd, long
 /* ------------------------------------------------------------------------------------- creation */
 
 int32_t container_create(const struct container_api *api, const char *name, const char *platform,
-                         json_object *body, char ret_id[CONTAINER_ID_SIZE], int *ret_no_image,
-                         struct enclave_error *err)
+                         json_object *body, int cancel_fd, char ret_id[CONTAINER_ID_SIZE],
+                         int *ret_no_image, struct enclave_error *err)
 {
     char *escaped = platform ? engine_escape(platform) : NULL;
     json_object *answer JSON_CLEANUP = NULL;
@@ -57,10 +58,8 @@ int32_t container_create(const struct container_api *api, const char *name, cons
         free(escaped);
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     }
-    /* Not to be cancelled: it is short, and what would become of the container is not known then.
-     */
-    rc =
-        engine_request(api->engine, "POST", path, body, api->timeout_ms, -1, &status, &answer, err);
+    rc = engine_request(api->engine, "POST", path, body, api->timeout_ms, cancel_fd, &status,
+                        &answer, err);
     free(path);
     free(escaped);
     if (rc) {
@@ -161,6 +160,14 @@ int32_t container_remove(const struct container_api *api, const char *name,
     return rc;
 }
 
+int32_t container_tidy(const struct container_api *api, const char *name, struct enclave_error *err)
+{
+    long status = 0;
+    int32_t rc = request(api, "DELETE", -1, &status, err, "/containers/%s?v=1", name);
+
+    return status == 404 || status == 409 ? 0 : rc;
+}
+
 /* ----------------------------------------------------------------------------------- afterwards */
 
 static void explain_state(json_object *state, const char *hint, char *ret_text, size_t size)
@@ -175,23 +182,25 @@ static void explain_state(json_object *state, const char *hint, char *ret_text, 
     }
 }
 
-/* Says what the engine tells of the container. Returns the status of its answer. */
-static long inspect(const struct container_api *api, const char *name, const char *hint,
-                    char *ret_text, size_t size)
+/* Says what the engine tells of the container. `*ret_status` is that of its answer. */
+static int32_t inspect(const struct container_api *api, const char *name, const char *hint,
+                       long *ret_status, char *ret_text, size_t size)
 {
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     json_object *answer JSON_CLEANUP = NULL;
     char path[PATH_SIZE];
-    long status = 0;
+    int32_t rc;
 
+    *ret_status = 0;
     (void)snprintf(path, sizeof path, "/containers/%s/json", name);
-    if (engine_request(api->engine, "GET", path, NULL, api->timeout_ms, -1, &status, &answer,
-                       &err) == 0) {
+    rc = engine_request(api->engine, "GET", path, NULL, api->timeout_ms, -1, ret_status, &answer,
+                        &err);
+    if (rc == 0) {
         explain_state(json_member(answer, "State"), hint, ret_text, size);
     } else {
         (void)snprintf(ret_text, size, "the sandbox is gone: %s", err.message);
     }
-    return status;
+    return rc;
 }
 
 /* A container that removed itself is known from its last event only; engines remember some hundred.
@@ -209,7 +218,7 @@ static int read_exit_code(const struct container_api *api, const char *name, cha
                    "/events?since=%lld&until=%lld.%09ld&filters=%%7B%%22container%%22%%3A%%5B%%22%s"
                    "%%22%%5D%%2C%%22event%%22%%3A%%5B%%22die%%22%%5D%%7D",
                    (long long)now.tv_sec - EVENT_AGE_S, (long long)now.tv_sec, now.tv_nsec, name);
-    if (engine_request(api->engine, "GET", path, NULL, EVENT_TIMEOUT_MS, -1, NULL, &event, NULL) !=
+    if (engine_request(api->engine, "GET", path, NULL, api->timeout_ms, -1, NULL, &event, NULL) !=
         0) {
         return -1;
     }
@@ -219,20 +228,39 @@ static int read_exit_code(const struct container_api *api, const char *name, cha
     return *ret_code && strspn(ret_code, "0123456789") == strlen(ret_code) ? 0 : -1;
 }
 
-void container_explain(const struct container_api *api, const char *name, const char *hint,
-                       char *ret_text, size_t size)
+/* What is left until `deadline_ms`, at most `most_ms`; at least 1, for 0 is no limit. */
+static int64_t time_left(int64_t deadline_ms, int64_t most_ms)
 {
-    struct container_api wait_api = {api->engine, EXIT_WAIT_MS};
+    int64_t left = deadline_ms - monotonic_ms();
+
+    return left < 1 ? 1 : left < most_ms ? left : most_ms;
+}
+
+static int is_mute(int32_t rc)
+{
+    return rc == ENCLAVE_ETIMEOUT || rc == ENCLAVE_EUNREACHABLE;
+}
+
+int32_t container_explain(struct engine *engine, const char *name, const char *hint,
+                          int64_t deadline_ms, char *ret_text, size_t size)
+{
+    struct container_api api = {engine, time_left(deadline_ms, EXIT_WAIT_MS)};
     char code[16];
+    long status;
+    int32_t rc;
 
     /* The stream's end can be here before the engine has noticed the container's. */
-    (void)container_wait(&wait_api, name, 0, NULL);
-    if (inspect(api, name, hint, ret_text, size) != 404) {
-        return;
+    (void)container_wait(&api, name, 0, NULL);
+    api.timeout_ms = time_left(deadline_ms, INT64_MAX);
+    rc = inspect(&api, name, hint, &status, ret_text, size);
+    if (status != 404) {
+        return is_mute(rc) ? rc : 0;
     }
-    if (read_exit_code(api, name, code, sizeof code) == 0) {
+    api.timeout_ms = time_left(deadline_ms, EVENT_TIMEOUT_MS);
+    if (read_exit_code(&api, name, code, sizeof code) == 0) {
         (void)snprintf(ret_text, size, "the container exited with code %s", code);
     } else {
         (void)snprintf(ret_text, size, "the container was removed");
     }
+    return 0;
 }

@@ -21,11 +21,11 @@ struct container_api {
     int64_t timeout_ms;
 };
 
-/* A missing image is NOTFOUND with *ret_no_image 1. An end of TIMEOUT or UNREACHABLE may have left
- * a container all the same. */
+/* A missing image is NOTFOUND with *ret_no_image 1. An end of TIMEOUT, UNREACHABLE or CANCELLED may
+ * have left a container all the same, or leave one later. */
 int32_t container_create(const struct container_api *api, const char *name, const char *platform,
-                         json_object *body, char ret_id[CONTAINER_ID_SIZE], int *ret_no_image,
-                         struct enclave_error *err);
+                         json_object *body, int cancel_fd, char ret_id[CONTAINER_ID_SIZE],
+                         int *ret_no_image, struct enclave_error *err);
 
 /* Unpack a tar into a directory of it that is on a volume. */
 int32_t container_upload(const struct container_api *api, const char *name, const char *directory,
@@ -50,8 +50,15 @@ int32_t container_kill(const struct container_api *api, const char *name,
 int32_t container_remove(const struct container_api *api, const char *name,
                          struct enclave_error *err);
 
-/* What became of a container whose stream has ended: one line. `hint` is what the stream said. */
-void container_explain(const struct container_api *api, const char *name, const char *hint,
-                       char *ret_text, size_t size);
+/* Remove it if it has ended; one that runs, or is being removed, is left alone, which is no error.
+ */
+int32_t container_tidy(const struct container_api *api, const char *name,
+                       struct enclave_error *err);
+
+/* What became of a container whose stream has ended: one line. `hint` is what the stream said,
+ * `deadline_ms` on the monotonic clock for all that is asked. Errors: TIMEOUT, UNREACHABLE; there is
+ * a line then too. */
+int32_t container_explain(struct engine *engine, const char *name, const char *hint,
+                          int64_t deadline_ms, char *ret_text, size_t size);
 
 #endif

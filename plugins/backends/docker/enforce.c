@@ -7,6 +7,8 @@
 
 #include <enclave/types.h>
 
+#include <stdio.h>
+
 static const struct {
     uint64_t bit;
     const char *key;
@@ -42,5 +44,38 @@ int32_t enforce_check(const struct sandbox_config *config, uint64_t capable, uin
         }
     }
     *ret_unenforced = lacking;
+    return 0;
+}
+
+/* 1 also when it cannot be read, for then it is not known that there is none. */
+static int host_has_swap(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    unsigned long long total = 1;
+
+    while (file && fgets(line, sizeof line, file) && sscanf(line, "SwapTotal: %llu", &total) != 1) {
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return total > 0;
+}
+
+int32_t enforce_check_swap(const struct container_limits *limits, int is_local,
+                           uint64_t explicit_bits, uint64_t *unenforced, struct enclave_error *err)
+{
+    /* Version 1 can do without: container_spec.c sets the swappiness to 0. */
+    if (!limits->memory || limits->swap || limits->cgroup_version == 1 || !is_local ||
+        !host_has_swap()) {
+        return 0;
+    }
+    if (explicit_bits & ENCLAVE_CAN_MEMORY) {
+        return enclave_error_set(err, ENCLAVE_EUNENFORCED,
+                                 "memory_limit cannot be enforced here: the host has swap, and the"
+                                 " engine cannot limit it; turn swap off, or leave memory_limit out"
+                                 " to run without");
+    }
+    *unenforced |= ENCLAVE_CAN_MEMORY;
     return 0;
 }

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +39,8 @@ static int read_line(const char *path, char *text, size_t size)
     return 0;
 }
 
-/* Start time of a process in clock ticks since boot, as text; -1 when there is no such process. */
+/* Start time of a process in clock ticks since boot, as text; empty when it is dead and not yet
+ * waited for. -1 when that cannot be read, whatever the reason. */
 static int read_start_time(long pid, char *text, size_t size)
 {
     char path[64];
@@ -50,7 +53,8 @@ static int read_start_time(long pid, char *text, size_t size)
         return -1;
     }
     if (field[1] == ' ' && (field[2] == 'Z' || field[2] == 'X')) {
-        return -1; /* dead, and not yet waited for */
+        text[0] = '\0';
+        return 0;
     }
     for (int i = 2; i < 22; i++) {
         field = strchr(field + 1, ' ');
@@ -60,6 +64,27 @@ static int read_start_time(long pid, char *text, size_t size)
     }
     (void)snprintf(text, size, "%.*s", (int)strcspn(field + 1, " "), field + 1);
     return 0;
+}
+
+/* When this host was started, in seconds since the Epoch; 0: not to be known. */
+static int64_t read_boot_time(void)
+{
+    FILE *file = fopen("/proc/stat", "re");
+    char *line = NULL;
+    size_t size = 0;
+    int64_t time = 0;
+
+    /* By lines of any length: that of the interrupts has a number for each of them. */
+    while (file && !time && getline(&line, &size, file) >= 0) {
+        if (strncmp(line, "btime ", 6) == 0) {
+            time = strtoll(line + 6, NULL, 10);
+        }
+    }
+    free(line);
+    if (file) {
+        (void)fclose(file);
+    }
+    return time;
 }
 
 struct place {
@@ -110,27 +135,43 @@ json_object *labels_make(const char *instance, const char *sandbox, int keep)
     return labels;
 }
 
-enum labels_owner labels_owner(json_object *labels)
+/* Hosts that share a name and an engine differ in their boot too: only what is older than our own
+ * boot is of an earlier one. */
+static enum labels_owner judge_other_boot(int64_t created)
+{
+    return created > 0 && created < read_boot_time() ? LABELS_OWNER_DEAD : LABELS_OWNER_UNKNOWN;
+}
+
+/* Of this boot and pid namespace. What cannot be read proves nothing: there may be no descriptor
+ * left, or /proc may hide the processes of others. */
+static enum labels_owner judge_process(long pid, const char *start)
+{
+    char now[32];
+
+    if (read_start_time(pid, now, sizeof now) == 0) {
+        return strcmp(now, start) == 0 ? LABELS_OWNER_ALIVE : LABELS_OWNER_DEAD;
+    }
+    return kill((pid_t)pid, 0) != 0 && errno == ESRCH ? LABELS_OWNER_DEAD : LABELS_OWNER_UNKNOWN;
+}
+
+enum labels_owner labels_owner(json_object *labels, int64_t created)
 {
     const char *boot_id = json_text(labels, LABEL_BOOT_ID, "");
     const char *start = json_text(labels, LABEL_PID_START, "");
     long pid = strtol(json_text(labels, LABEL_PID, "0"), NULL, 10);
     struct place place;
-    char now[32];
 
     read_place(&place);
-    if (!*place.hostname || !*boot_id || !*start || pid <= 0 ||
+    if (!*place.hostname || !*place.boot_id || !*place.pid_namespace || !*boot_id || !*start ||
+        pid <= 0 || pid > INT_MAX ||
         strcmp(place.hostname, json_text(labels, LABEL_HOSTNAME, "")) != 0) {
         return LABELS_OWNER_UNKNOWN;
     }
     if (strcmp(place.boot_id, boot_id) != 0) {
-        return LABELS_OWNER_DEAD; /* it lived before this host was started */
+        return judge_other_boot(created);
     }
     if (strcmp(place.pid_namespace, json_text(labels, LABEL_PID_NAMESPACE, "")) != 0) {
         return LABELS_OWNER_UNKNOWN;
     }
-    if (read_start_time(pid, now, sizeof now) != 0) {
-        return LABELS_OWNER_DEAD;
-    }
-    return strcmp(now, start) == 0 ? LABELS_OWNER_ALIVE : LABELS_OWNER_DEAD;
+    return judge_process(pid, start);
 }

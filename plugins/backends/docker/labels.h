@@ -27,12 +27,13 @@
 json_object *labels_make(const char *instance, const char *sandbox, int keep);
 
 enum labels_owner {
-    LABELS_OWNER_UNKNOWN, /* of another host or pid namespace: not ours to judge */
+    LABELS_OWNER_UNKNOWN, /* of another host or pid namespace, or not to be read: not ours to judge */
     LABELS_OWNER_ALIVE,
-    LABELS_OWNER_DEAD
+    LABELS_OWNER_DEAD /* for certain */
 };
 
-/* What is known about the owner that a container's labels name. */
-enum labels_owner labels_owner(json_object *labels);
+/* What is known about the owner that a container's labels name. `created`: when the container was
+ * made, in seconds since the Epoch; 0: not known. */
+enum labels_owner labels_owner(json_object *labels, int64_t created);
 
 #endif

@@ -21,6 +21,8 @@
 /* Less when it is a trial: something else than our agent may lie at that path of the host. */
 #define READY_TRIAL_TIMEOUT_MS 10000
 #define REMOVE_TIMEOUT_MS 10000
+/* When a caller has given up, or has waited in vain already. */
+#define REMOVE_SOON_TIMEOUT_MS 2000
 
 /* ------------------------------------------------------------------------- the agent's settings */
 
@@ -129,6 +131,7 @@ struct launch {
     const struct enclave_sandbox_spec *spec;
     enum agent_mount mount; /* AUTO: by bind, as a trial */
     int agent_suspect;      /* it failed in a way that a wrong agent would explain */
+    uint64_t unenforced;    /* of what is not explicit, what could not be shown to be so */
     int made;               /* there may be a container */
     int uncertain;          /* ... and there may be one later: the engine did not answer */
 };
@@ -202,16 +205,17 @@ static int32_t make_container(struct launch *launch, struct enclave_error *err)
     launch->made = 1;
     /* Asked for first and pulled when missing: asking whether it is there would be one more trip.
      */
-    rc = container_create(&backend->api, sandbox->name, platform, body, sandbox->container_id,
-                          &no_image, err);
+    rc = container_create(&backend->api, sandbox->name, platform, body, launch->spec->cancel_fd,
+                          sandbox->container_id, &no_image, err);
     if (rc && no_image) {
         rc = pull_image(launch, err);
         if (!rc) {
             rc = container_create(&backend->api, sandbox->name, platform, body,
-                                  sandbox->container_id, &no_image, err);
+                                  launch->spec->cancel_fd, sandbox->container_id, &no_image, err);
         }
     }
-    launch->uncertain = rc == ENCLAVE_ETIMEOUT || rc == ENCLAVE_EUNREACHABLE;
+    launch->uncertain =
+        rc == ENCLAVE_ETIMEOUT || rc == ENCLAVE_EUNREACHABLE || rc == ENCLAVE_ECANCELLED;
     if (rc && err && backend->agent_path && strstr(err->message, backend->agent_path)) {
         launch->agent_suspect = 1;
     }
@@ -295,21 +299,32 @@ static int32_t meet_agent(struct launch *launch, const struct agent_transport *t
         launch->agent_suspect =
             rc == ENCLAVE_ETIMEOUT || rc == ENCLAVE_ELOST || rc == ENCLAVE_EPROTOCOL;
     } else {
-        rc = verify_facts(&plan, facts, err);
+        rc = verify_facts(&plan, facts, launch->spec->explicit_bits, &launch->unenforced, err);
     }
     free(facts);
     return rc;
 }
 
-/* Leave nothing of an attempt. What the engine does not let go now is left to the worker. */
-static void undo(struct launch *launch)
+/* Leave nothing of an attempt that ended with `reason`. What the engine does not let go now is left
+ * to the worker. */
+static void undo(struct launch *launch, int32_t reason)
 {
     struct sandbox *sandbox = launch->sandbox;
-    struct container_api api = {sandbox->backend->engine, REMOVE_TIMEOUT_MS};
+    int soon = reason == ENCLAVE_ETIMEOUT || is_cancelled(launch->spec);
+    struct container_api api = {sandbox->backend->engine,
+                                soon ? REMOVE_SOON_TIMEOUT_MS : REMOVE_TIMEOUT_MS};
+    int left;
 
     sandbox_drop_agent(sandbox);
-    if (launch->made && (container_remove(&api, sandbox->name, NULL) != 0 || launch->uncertain)) {
-        reconcile_bury(&sandbox->backend->reconcile, sandbox->name);
+    if (!launch->made) {
+        return;
+    }
+    left = container_remove(&api, sandbox->name, NULL) != 0;
+    if (left || launch->uncertain) {
+        reconcile_bury(&sandbox->backend->reconcile, sandbox->name, launch->uncertain);
+    }
+    if (left && !launch->uncertain) { /* it may run: what is not known to be made was not started */
+        sandbox_lose_uid(sandbox);
     }
 }
 
@@ -323,14 +338,14 @@ static int32_t attempt(struct launch *launch, struct enclave_error *err)
            (rc = start_container(launch, &transport, err)) ||
            (rc = meet_agent(launch, &transport, err)));
     if (rc) {
-        undo(launch);
+        undo(launch, rc);
     }
     return rc;
 }
 
 /* A trial of AUTO that fails as a wrong agent would is followed by one with the agent uploaded. */
 int32_t launch_sandbox(struct sandbox *sandbox, const struct enclave_sandbox_spec *spec,
-                       struct enclave_error *err)
+                       uint64_t *unenforced, struct enclave_error *err)
 {
     struct enclave_error local = ENCLAVE_ERROR_INIT;
     struct launch launch = {
@@ -345,6 +360,7 @@ int32_t launch_sandbox(struct sandbox *sandbox, const struct enclave_sandbox_spe
         rc = attempt(&launch, err);
     }
     if (!rc) {
+        *unenforced |= launch.unenforced;
         backend_settle_agent_mount(sandbox->backend, launch.mount == AGENT_MOUNT_UPLOAD
                                                          ? AGENT_MOUNT_UPLOAD
                                                          : AGENT_MOUNT_BIND);

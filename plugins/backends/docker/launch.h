@@ -12,9 +12,10 @@
 
 #include "sandbox.h"
 
-/* On failure nothing is left behind, but the object. */
+/* On failure nothing is left behind, but the object. `*unenforced` gains the bits that turned out
+ * not to be enforced. */
 int32_t launch_sandbox(struct sandbox *sandbox, const struct enclave_sandbox_spec *spec,
-                       struct enclave_error *err);
+                       uint64_t *unenforced, struct enclave_error *err);
 
 /* CANCELLED when the caller has given up. */
 int32_t launch_check_cancelled(const struct enclave_sandbox_spec *spec, struct enclave_error *err);

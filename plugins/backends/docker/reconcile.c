@@ -7,10 +7,14 @@
 
 #include "json_build.h"
 #include "labels.h"
+#include "monotonic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* So long an engine may go on with a request to create that nobody waits for any more. */
+#define APPEAR_MS 60000
 
 /* {"label":["io.enclave.version"],"status":["created","exited","dead"]}, escaped */
 #define LIST_PATH                                                                                  \
@@ -21,7 +25,9 @@ static int is_stale(json_object *container)
 {
     json_object *labels = json_member(container, "Labels");
 
-    return labels_owner(labels) == LABELS_OWNER_DEAD &&
+    int64_t created = json_object_get_int64(json_member(container, "Created"));
+
+    return labels_owner(labels, created) == LABELS_OWNER_DEAD &&
            strcmp(json_text(labels, LABEL_KEEP, ""), "true") != 0;
 }
 
@@ -31,9 +37,11 @@ static int is_id(const char *text)
            strlen(text) < CONTAINER_ID_SIZE;
 }
 
-/* Failures are left to the next manager: nobody waits for this. */
-static int remove_stale(const struct container_api *api)
+/* Ends at the first failure, or when the worker is to end: nobody waits for this. */
+static int remove_stale(const struct reconcile *reconcile)
 {
+    const struct container_api *api = &reconcile->api;
+    int32_t rc = 0;
     json_object *list JSON_CLEANUP = NULL;
 
     if (engine_request(api->engine, "GET", LIST_PATH, NULL, api->timeout_ms, -1, NULL, &list,
@@ -41,20 +49,33 @@ static int remove_stale(const struct container_api *api)
         !json_object_is_type(list, json_type_array)) {
         return -1;
     }
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
+    for (size_t i = 0; !rc && i < json_object_array_length(list); i++) {
         json_object *container = json_object_array_get_idx(list, i);
         const char *id = json_text(container, "Id", "");
 
         if (is_id(id) && is_stale(container)) {
-            (void)container_remove(api, id, NULL);
+            rc = worker_is_stopping(reconcile->worker) ? -1 : container_tidy(api, id, NULL);
         }
     }
-    return 0;
+    return rc ? -1 : 0;
+}
+
+static void bury(struct reconcile *reconcile, const struct grave *grave)
+{
+    pthread_mutex_lock(&reconcile->lock);
+    if (!reconcile->graves) {
+        reconcile->graves = calloc(RECONCILE_MAX_GRAVES, sizeof *reconcile->graves);
+    }
+    if (reconcile->graves && reconcile->grave_count < RECONCILE_MAX_GRAVES) {
+        reconcile->graves[reconcile->grave_count++] = *grave;
+        reconcile->wanted = 1;
+    }
+    pthread_mutex_unlock(&reconcile->lock);
 }
 
 static void remove_graves(struct reconcile *reconcile)
 {
-    char(*graves)[CONTAINER_NAME_SIZE];
+    struct grave *graves;
     size_t count;
     int32_t rc = 0;
 
@@ -65,10 +86,12 @@ static void remove_graves(struct reconcile *reconcile)
     reconcile->grave_count = 0;
     pthread_mutex_unlock(&reconcile->lock);
     for (size_t i = 0; i < count; i++) {
+        int early = monotonic_ms() < graves[i].may_appear_until_ms;
+
         /* When the engine does not answer for one, it is not asked about the others. */
-        rc = rc ? rc : container_remove(&reconcile->api, graves[i], NULL);
-        if (rc) {
-            reconcile_bury(reconcile, graves[i]);
+        rc = rc ? rc : container_remove(&reconcile->api, graves[i].name, NULL);
+        if (rc || early) {
+            bury(reconcile, &graves[i]);
         }
     }
     free(graves);
@@ -84,9 +107,11 @@ static void run(void *ctx)
     reconcile->wanted = 0;
     pthread_mutex_unlock(&reconcile->lock);
     remove_graves(reconcile);
-    if (!listed && remove_stale(&reconcile->api) == 0) {
+    if (!listed) {
+        listed = remove_stale(reconcile) == 0;
         pthread_mutex_lock(&reconcile->lock);
-        reconcile->listed = 1;
+        reconcile->listed = listed;
+        reconcile->wanted |= !listed;
         pthread_mutex_unlock(&reconcile->lock);
     }
 }
@@ -107,18 +132,12 @@ void reconcile_clear(struct reconcile *reconcile)
     pthread_mutex_destroy(&reconcile->lock);
 }
 
-void reconcile_bury(struct reconcile *reconcile, const char *name)
+void reconcile_bury(struct reconcile *reconcile, const char *name, int uncertain)
 {
-    pthread_mutex_lock(&reconcile->lock);
-    if (!reconcile->graves) {
-        reconcile->graves = calloc(RECONCILE_MAX_GRAVES, sizeof *reconcile->graves);
-    }
-    if (reconcile->graves && reconcile->grave_count < RECONCILE_MAX_GRAVES) {
-        (void)snprintf(reconcile->graves[reconcile->grave_count++], CONTAINER_NAME_SIZE, "%s",
-                       name);
-        reconcile->wanted = 1;
-    }
-    pthread_mutex_unlock(&reconcile->lock);
+    struct grave grave = {.may_appear_until_ms = uncertain ? monotonic_ms() + APPEAR_MS : 0};
+
+    (void)snprintf(grave.name, sizeof grave.name, "%s", name);
+    bury(reconcile, &grave);
 }
 
 void reconcile_kick(struct reconcile *reconcile)

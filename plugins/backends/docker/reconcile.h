@@ -14,6 +14,11 @@
 
 #define RECONCILE_MAX_GRAVES 256
 
+struct grave {
+    char name[CONTAINER_NAME_SIZE];
+    int64_t may_appear_until_ms; /* monotonic: before it, that it is not there proves nothing */
+};
+
 struct reconcile {
     struct container_api api;
     struct worker *worker;
@@ -22,15 +27,15 @@ struct reconcile {
     int listed;           /* the engine's containers have been looked through */
     int wanted;           /* it is worth another look */
     size_t grave_count;
-    char (*graves)[CONTAINER_NAME_SIZE]; /* ours, to remove */
+    struct grave *graves; /* ours, to remove */
 };
 
 void reconcile_init(struct reconcile *reconcile, struct worker *worker);
 /* `api` must be set, and the worker has ended. */
 void reconcile_clear(struct reconcile *reconcile);
 
-/* This one of ours should be gone and may not be. */
-void reconcile_bury(struct reconcile *reconcile, const char *name);
+/* This one of ours should be gone and may not be. `uncertain`: the engine may be making it yet. */
+void reconcile_bury(struct reconcile *reconcile, const char *name, int uncertain);
 
 /* The engine answers: have the worker do what there is to do, if anything. Does not block. */
 void reconcile_kick(struct reconcile *reconcile);

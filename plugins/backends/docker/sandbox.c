@@ -8,6 +8,7 @@
 #include "enforce.h"
 #include "json_build.h"
 #include "launch.h"
+#include "monotonic.h"
 #include "sandbox_object.h"
 
 #include <inttypes.h>
@@ -18,18 +19,28 @@
 
 #define GONE_TIMEOUT_MS 2000    /* for a container to go by itself */
 #define REMOVE_TIMEOUT_MS 10000 /* for the engine to make it go */
-#define EXPLAIN_TIMEOUT_MS 2000
+#define EXPLAIN_TIMEOUT_MS 3000 /* from the loss to what is told about it */
+#define MUTE_MS 5000            /* an engine that did not answer is left alone for so long */
 
 /* ---------------------------------------------------------------------------------- lost agents */
 
-/* On the worker: find out what is true, then tell whoever waits. */
+/* On the worker: find out what is true, then tell whoever waits. Many can be lost at once, and the
+ * engine with them: none waits for the explanations of the others. */
 static void explain_loss(void *ctx)
 {
     struct sandbox *sandbox = ctx;
-    struct container_api api = {sandbox->backend->engine, EXPLAIN_TIMEOUT_MS};
+    struct backend *backend = sandbox->backend;
+    int64_t deadline_ms = sandbox->lost_at_ms + EXPLAIN_TIMEOUT_MS;
+    int64_t now = monotonic_ms();
     char reason[400];
 
-    container_explain(&api, sandbox->name, sandbox->hint, reason, sizeof reason);
+    if (now >= deadline_ms || now < backend->mute_until_ms) {
+        (void)snprintf(reason, sizeof reason, "the connection to the sandbox's agent broke: %s",
+                       sandbox->hint);
+    } else if (container_explain(backend->engine, sandbox->name, sandbox->hint, deadline_ms, reason,
+                                 sizeof reason) != 0) {
+        backend->mute_until_ms = monotonic_ms() + MUTE_MS;
+    }
     agent_fail(sandbox->agent, reason);
 }
 
@@ -40,6 +51,7 @@ void sandbox_on_lost(void *ctx, const char *reason)
 
     pthread_mutex_lock(&sandbox->lock);
     sandbox->lost = 1;
+    sandbox->lost_at_ms = monotonic_ms();
     (void)snprintf(sandbox->hint, sizeof sandbox->hint, "%s", reason ? reason : "end of stream");
     connected = sandbox->agent != NULL;
     pthread_mutex_unlock(&sandbox->lock);
@@ -114,6 +126,11 @@ static int32_t assign_user(struct sandbox *sandbox, struct enclave_error *err)
     sandbox->gid = sandbox->uid;
     sandbox->owns_uid = 1;
     return 0;
+}
+
+void sandbox_lose_uid(struct sandbox *sandbox)
+{
+    sandbox->owns_uid = 0;
 }
 
 void sandbox_assign_name(struct sandbox *sandbox)
@@ -199,6 +216,14 @@ static struct container_limits make_limits(const struct engine_facts *facts)
     };
 }
 
+/* What it could not do just now is not tried again at once. */
+static void kick_if_answers(struct backend *backend, int32_t rc)
+{
+    if (rc != ENCLAVE_ETIMEOUT && rc != ENCLAVE_EUNREACHABLE) {
+        reconcile_kick(&backend->reconcile);
+    }
+}
+
 int32_t sandbox_create(struct backend *backend, const struct enclave_sandbox_spec *spec,
                        struct enclave_sandbox_facts *facts, struct sandbox **ret_sandbox,
                        struct enclave_error *err)
@@ -216,9 +241,12 @@ int32_t sandbox_create(struct backend *backend, const struct enclave_sandbox_spe
     sandbox->limits = make_limits(&engine);
     (void)((rc = enforce_check(&sandbox->config, backend_bits(&engine), spec->explicit_bits,
                                &facts->unenforced, err)) ||
-           (rc = launch_sandbox(sandbox, spec, err)));
+           (rc = enforce_check_swap(&sandbox->limits, engine_is_local(backend->engine),
+                                    spec->explicit_bits, &facts->unenforced, err)) ||
+           (rc = launch_sandbox(sandbox, spec, &facts->unenforced, err)));
     if (rc) {
         sandbox_free(sandbox);
+        kick_if_answers(backend, rc);
         return rc;
     }
     reconcile_kick(&backend->reconcile);
@@ -276,6 +304,7 @@ int32_t sandbox_stop(struct sandbox *sandbox, struct enclave_error *err)
 
 int32_t sandbox_destroy(struct sandbox *sandbox, struct enclave_error *err)
 {
+    struct backend *backend = sandbox->backend;
     int32_t rc = 0;
 
     close_agent(sandbox, "the sandbox was deleted");
@@ -283,9 +312,11 @@ int32_t sandbox_destroy(struct sandbox *sandbox, struct enclave_error *err)
         rc = end_container(sandbox, 1, err);
     }
     if (rc) {
-        reconcile_bury(&sandbox->backend->reconcile, sandbox->name);
+        reconcile_bury(&backend->reconcile, sandbox->name, 0);
+        sandbox_lose_uid(sandbox);
     }
     sandbox_free(sandbox);
+    kick_if_answers(backend, rc);
     return rc;
 }
 

@@ -27,7 +27,8 @@ struct sandbox {
     struct agent *agent;       /* set once */
     int lost;                  /* the stream has ended by itself */
     int stopped;
-    char hint[256]; /* what the stream said at its end */
+    int64_t lost_at_ms; /* on the monotonic clock */
+    char hint[256];     /* what the stream said at its end */
     struct worker_job explain;
 };
 
@@ -37,6 +38,9 @@ void sandbox_on_lost(void *ctx, const char *reason);
 void sandbox_set_agent(struct sandbox *sandbox, struct agent *agent);
 /* The agent's stream is ended and its handle freed: for an attempt that failed. */
 void sandbox_drop_agent(struct sandbox *sandbox);
+
+/* Its container may still run: nobody else is to get its uid. */
+void sandbox_lose_uid(struct sandbox *sandbox);
 
 /* A new name for its container. The random part keeps names apart across managers, and across lives
  * of one id. */

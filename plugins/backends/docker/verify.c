@@ -7,6 +7,8 @@
 
 #include "agent.h"
 
+#include <enclave/types.h>
+
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -16,11 +18,15 @@
 #define SHM_DIR "/dev/shm"
 /* Limits are kept in pages, of up to 64 KiB. */
 #define PAGE_MAX UINT64_C(65536)
+/* At least the engine's and the agent's. */
+#define SECCOMP_FILTERS 2
 
 struct verify {
     const struct container_plan *plan;
     const struct sandbox_config *config;
     const char *facts;
+    uint64_t explicit_bits;
+    uint64_t *unenforced;
     struct enclave_error *err;
 };
 
@@ -31,15 +37,25 @@ static int32_t mismatch(const struct verify *v, const char *what, const char *wa
                              "%s is not enforced: wanted %s, read back %s", what, wanted, read);
 }
 
-/* `ret` is the value, or empty when it is absent. 1 when it may pass unseen: a runtime of another
- * kind (gVisor, Kata) need not show its cgroup; it is then the engine's word that counts. */
-static int read_fact(const struct verify *v, const char *key, char *ret, size_t size)
+/* 1 when a default may go without, which is told; what was asked for explicitly may not. */
+static int may_lack(const struct verify *v, uint64_t bit)
+{
+    if (v->explicit_bits & bit) {
+        return 0;
+    }
+    *v->unenforced |= bit;
+    return 1;
+}
+
+/* `ret` is the value, or "nothing" when it is absent. 1 when it may be: a runtime of another kind
+ * (gVisor, Kata) need not show its cgroup, and `bit` is then not known to be enforced. */
+static int read_fact(const struct verify *v, const char *key, uint64_t bit, char *ret, size_t size)
 {
     if (agent_fact(v->facts, key, ret, size) == 0) {
         return 0;
     }
     (void)snprintf(ret, size, "nothing");
-    return v->config->runtime != NULL;
+    return v->config->runtime != NULL && may_lack(v, bit);
 }
 
 static int32_t expect_text(const struct verify *v, const char *what, const char *key,
@@ -54,14 +70,14 @@ static int32_t expect_text(const struct verify *v, const char *what, const char 
 }
 
 static int32_t expect_number(const struct verify *v, const char *what, const char *key,
-                             uint64_t wanted, uint64_t less)
+                             uint64_t bit, uint64_t wanted, uint64_t less)
 {
     char text[64];
     char number[32];
     char *end;
     uint64_t value;
 
-    if (read_fact(v, key, text, sizeof text)) {
+    if (read_fact(v, key, bit, text, sizeof text)) {
         return 0;
     }
     value = strtoull(text, &end, 10);
@@ -91,6 +107,21 @@ static int32_t expect_no_capabilities(const struct verify *v)
     return 0;
 }
 
+/* That a filter is there says nothing of the engine's: the agent always brings its own. */
+static int32_t verify_seccomp(const struct verify *v)
+{
+    char count[16];
+    int32_t rc = expect_text(v, "seccomp", "seccomp", "2");
+
+    if (rc || agent_fact(v->facts, "seccomp_filters", count, sizeof count) != 0) {
+        return rc; /* the kernel does not count them before Linux 5.9 */
+    }
+    if (strtoul(count, NULL, 10) >= SECCOMP_FILTERS || may_lack(v, ENCLAVE_CAN_SECCOMP)) {
+        return 0;
+    }
+    return mismatch(v, "the engine's seccomp profile", "2 filters", count);
+}
+
 static int32_t verify_privileges(const struct verify *v)
 {
     char uid[16];
@@ -106,7 +137,7 @@ static int32_t verify_privileges(const struct verify *v)
     }
     (void)((rc = expect_no_capabilities(v)) ||
            (rc = expect_text(v, "no-new-privileges", "no_new_privs", "1")) ||
-           (rc = expect_text(v, "seccomp", "seccomp", "2")));
+           (rc = verify_seccomp(v)));
     return rc;
 }
 
@@ -122,8 +153,8 @@ static int32_t verify_cpu(const struct verify *v)
     double cpus;
     double plan = (double)v->config->cpu_quota_us / SANDBOX_CPU_PERIOD_US;
 
-    if (read_fact(v, "cpu_quota", quota, sizeof quota) ||
-        read_fact(v, "cpu_period", period, sizeof period)) {
+    if (read_fact(v, "cpu_quota", ENCLAVE_CAN_CPU, quota, sizeof quota) ||
+        read_fact(v, "cpu_period", ENCLAVE_CAN_CPU, period, sizeof period)) {
         return 0;
     }
     cpus = strtod(quota, NULL) / strtod(period, NULL);
@@ -142,14 +173,15 @@ static int32_t verify_limits(const struct verify *v)
     int32_t rc = 0;
 
     if (limits->memory) {
-        rc = expect_number(v, "memory_limit", "memory_max", v->config->memory, PAGE_MAX);
+        rc = expect_number(v, "memory_limit", "memory_max", ENCLAVE_CAN_MEMORY, v->config->memory,
+                           PAGE_MAX);
         if (!rc && limits->swap) {
-            rc = expect_number(v, "memory_limit with swap", "memory_swap_max", v->config->memory,
-                               PAGE_MAX);
+            rc = expect_number(v, "memory_limit with swap", "memory_swap_max", ENCLAVE_CAN_MEMORY,
+                               v->config->memory, PAGE_MAX);
         }
     }
     if (!rc && limits->pids) {
-        rc = expect_number(v, "pids_limit", "pids_max", v->config->pids, 0);
+        rc = expect_number(v, "pids_limit", "pids_max", ENCLAVE_CAN_PIDS, v->config->pids, 0);
     }
     if (!rc && limits->cpu) {
         rc = verify_cpu(v);
@@ -275,12 +307,13 @@ static int32_t verify_network(const struct verify *v)
     return 0;
 }
 
-int32_t verify_facts(const struct container_plan *plan, const char *facts,
-                     struct enclave_error *err)
+int32_t verify_facts(const struct container_plan *plan, const char *facts, uint64_t explicit_bits,
+                     uint64_t *ret_unenforced, struct enclave_error *err)
 {
-    struct verify v = {plan, plan->config, facts, err};
+    struct verify v = {plan, plan->config, facts, explicit_bits, ret_unenforced, err};
     int32_t rc;
 
+    *ret_unenforced = 0;
     (void)((rc = verify_privileges(&v)) || (rc = verify_limits(&v)) ||
            (rc = verify_filesystems(&v)) || (rc = verify_network(&v)));
     return rc;

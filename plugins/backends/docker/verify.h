@@ -13,8 +13,10 @@
 #define VERIFY_MAX_CHECKS 4
 void verify_checks(const struct sandbox_config *config, const char *checks[VERIFY_MAX_CHECKS]);
 
-/* Errors: UNENFORCED, which names the limit, what was wanted and what was read. */
-int32_t verify_facts(const struct container_plan *plan, const char *facts,
-                     struct enclave_error *err);
+/* What must be so, or is among `explicit_bits` (ENCLAVE_CAN_...), and is not, is an error:
+ * UNENFORCED, which names the limit, what was wanted and what was read. `*ret_unenforced` are the
+ * other bits that cannot be shown to be enforced. */
+int32_t verify_facts(const struct container_plan *plan, const char *facts, uint64_t explicit_bits,
+                     uint64_t *ret_unenforced, struct enclave_error *err);
 
 #endif

@@ -76,6 +76,16 @@ void worker_clear(struct worker *worker)
     pthread_mutex_destroy(&worker->lock);
 }
 
+int worker_is_stopping(struct worker *worker)
+{
+    int stopping;
+
+    pthread_mutex_lock(&worker->lock);
+    stopping = worker->stopping;
+    pthread_mutex_unlock(&worker->lock);
+    return stopping;
+}
+
 void worker_post(struct worker *worker, struct worker_job *job)
 {
     pthread_mutex_lock(&worker->lock);

@@ -36,6 +36,9 @@ int32_t worker_start(struct worker *worker, struct enclave_error *err);
 /* Does what is queued, then ends. */
 void worker_clear(struct worker *worker);
 
+/* 1 when worker_clear() waits: a long job ends early. For jobs. */
+int worker_is_stopping(struct worker *worker);
+
 /* Queue a job, unless it is queued already. Does not block. [any-thread] */
 void worker_post(struct worker *worker, struct worker_job *job);
 /* When it returns, the job is neither queued nor running. [any-thread], not from a job. */

@@ -20,7 +20,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --------------------------------------------------------------------------------------- labels */
@@ -33,19 +35,24 @@ static void test_owner_is_alive(void **state)
     assert_non_null(labels);
     assert_string_equal(json_text(labels, LABEL_SANDBOX, ""), "s");
     assert_null(json_member(labels, LABEL_KEEP));
-    assert_int_equal(labels_owner(labels), LABELS_OWNER_ALIVE);
+    assert_int_equal(labels_owner(labels, 0), LABELS_OWNER_ALIVE);
     json_object_put(labels);
 }
 
-static enum labels_owner owner_with(const char *name, const char *value)
+static enum labels_owner owner_created(const char *name, const char *value, int64_t created)
 {
     json_object *labels = labels_make("i", "s", 1);
     enum labels_owner owner;
 
     json_object_object_add(labels, name, json_object_new_string(value));
-    owner = labels_owner(labels);
+    owner = labels_owner(labels, created);
     json_object_put(labels);
     return owner;
+}
+
+static enum labels_owner owner_with(const char *name, const char *value)
+{
+    return owner_created(name, value, 0);
 }
 
 static void test_owner_is_dead_or_unknown(void **state)
@@ -61,11 +68,62 @@ static void test_owner_is_dead_or_unknown(void **state)
     (void)snprintf(pid, sizeof pid, "%ld", (long)child);
     assert_int_equal(owner_with(LABEL_PID, pid), LABELS_OWNER_DEAD);
     assert_int_equal(owner_with(LABEL_PID_START, "1"), LABELS_OWNER_DEAD);
-    assert_int_equal(owner_with(LABEL_BOOT_ID, "other"), LABELS_OWNER_DEAD);
     assert_int_equal(owner_with(LABEL_HOSTNAME, "other"), LABELS_OWNER_UNKNOWN);
     assert_int_equal(owner_with(LABEL_PID_NAMESPACE, "pid:[1]"), LABELS_OWNER_UNKNOWN);
     assert_int_equal(owner_with(LABEL_PID, "-1"), LABELS_OWNER_UNKNOWN);
-    assert_int_equal(labels_owner(NULL), LABELS_OWNER_UNKNOWN);
+    assert_int_equal(labels_owner(NULL, 0), LABELS_OWNER_UNKNOWN);
+}
+
+/* Dead, but not yet waited for. */
+static void test_owner_is_zombie(void **state)
+{
+    json_object *labels;
+    char pid[32];
+    siginfo_t info;
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        _exit(0);
+    }
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+    (void)snprintf(pid, sizeof pid, "%ld", (long)child);
+    assert_int_equal(owner_with(LABEL_PID, pid), LABELS_OWNER_DEAD);
+    (void)waitpid(child, NULL, 0);
+    labels = labels_make("i", "s", 0);
+    assert_int_equal(labels_owner(labels, 1), LABELS_OWNER_ALIVE);
+    json_object_put(labels);
+}
+
+/* Another boot may be another host of the same name, unless the container is older than ours. */
+static void test_owner_of_another_boot(void **state)
+{
+    (void)state;
+    assert_int_equal(owner_created(LABEL_BOOT_ID, "other", time(NULL)), LABELS_OWNER_UNKNOWN);
+    assert_int_equal(owner_created(LABEL_BOOT_ID, "other", 0), LABELS_OWNER_UNKNOWN);
+    assert_int_equal(owner_created(LABEL_BOOT_ID, "other", 1000000000), LABELS_OWNER_DEAD);
+}
+
+/* Without a descriptor nothing can be read: the living are not to be taken for dead. */
+static void test_owner_without_descriptors(void **state)
+{
+    json_object *labels = labels_make("i", "s", 0);
+    struct rlimit before;
+    struct rlimit none;
+    enum labels_owner owner;
+    enum labels_owner old;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    owner = labels_owner(labels, 1);
+    json_object_object_add(labels, LABEL_BOOT_ID, json_object_new_string("other"));
+    old = labels_owner(labels, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_not_equal(owner, LABELS_OWNER_DEAD);
+    assert_int_not_equal(old, LABELS_OWNER_DEAD);
+    json_object_put(labels);
 }
 
 /* ----------------------------------------------------------------------------------------- uids */
@@ -166,9 +224,15 @@ static void test_agent_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_owner_is_alive), cmocka_unit_test(test_owner_is_dead_or_unknown),
-        cmocka_unit_test(test_uids),           cmocka_unit_test(test_worker),
-        cmocka_unit_test(test_agent_tar),      cmocka_unit_test(test_agent_file),
+        cmocka_unit_test(test_owner_is_alive),
+        cmocka_unit_test(test_owner_is_dead_or_unknown),
+        cmocka_unit_test(test_owner_is_zombie),
+        cmocka_unit_test(test_owner_of_another_boot),
+        cmocka_unit_test(test_owner_without_descriptors),
+        cmocka_unit_test(test_uids),
+        cmocka_unit_test(test_worker),
+        cmocka_unit_test(test_agent_tar),
+        cmocka_unit_test(test_agent_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

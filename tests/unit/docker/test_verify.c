@@ -11,6 +11,8 @@
 
 #include "verify.h"
 
+#include <enclave/types.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,8 @@
 #define GOOD                                                                                       \
     "build=0.1.0\narch=x86_64\nuid=5000\ngid=5000\ncap_eff=0000000000000000\n"                     \
     "cap_prm=0000000000000000\ncap_bnd=00000000000000e0\ncap_amb=0000000000000000\n"               \
-    "no_new_privs=1\nseccomp=2\nmemory_max=536870912\nmemory_swap_max=536870912\npids_max=256\n"   \
+    "no_new_privs=1\nseccomp=2\nseccomp_filters=2\nmemory_max=536870912\nmemory_swap_max="         \
+    "536870912\npids_max=256\n"                                                                    \
     "cpu_quota=100000\ncpu_period=100000\nroot_read_only=1\ninterfaces=lo\n"                       \
     "mount:/sandbox=1021994,268435456,nosuid+nodev\nmount:/tmp=1021994,268435456,nosuid+nodev\n"   \
     "mount:/dev/shm=1021994,67108864,nosuid+nodev+noexec\n"
@@ -44,8 +47,9 @@ static char *facts_with(const char *line)
     return facts;
 }
 
-static int32_t check(const char *config_text, struct container_limits limits, const char *line,
-                     struct enclave_error *err)
+static int32_t check_bits(const char *config_text, struct container_limits limits, const char *line,
+                          uint64_t explicit_bits, uint64_t *ret_unenforced,
+                          struct enclave_error *err)
 {
     struct sandbox_config config;
     struct container_plan plan = {.config = &config, .limits = limits, .uid = 5000, .gid = 5000};
@@ -53,10 +57,18 @@ static int32_t check(const char *config_text, struct container_limits limits, co
     int32_t rc;
 
     assert_int_equal(sandbox_config_parse(config_text, &config, NULL), 0);
-    rc = verify_facts(&plan, facts, err);
+    rc = verify_facts(&plan, facts, explicit_bits, ret_unenforced, err);
     sandbox_config_clear(&config);
     free(facts);
     return rc;
+}
+
+static int32_t check(const char *config_text, struct container_limits limits, const char *line,
+                     struct enclave_error *err)
+{
+    uint64_t unenforced;
+
+    return check_bits(config_text, limits, line, 0, &unenforced, err);
 }
 
 static const struct container_limits all_limits = {1, 1, 1, 1, 1};
@@ -141,13 +153,48 @@ static void test_not_asked_for(void **state)
                      ENCLAVE_EUNENFORCED);
 }
 
+/* What cannot be shown to be so fails when it was asked for, and is told when it is a default. */
+static void test_unproven(void **state)
+{
+    static const struct {
+        const char *config;
+        const char *line;
+        uint64_t bit;
+    } cases[] = {
+        {"{}", "seccomp_filters=1", ENCLAVE_CAN_SECCOMP},
+        {"{\"runtime\":\"runsc\"}", "memory_max", ENCLAVE_CAN_MEMORY},
+        {"{\"runtime\":\"runsc\"}", "memory_swap_max", ENCLAVE_CAN_MEMORY},
+        {"{\"runtime\":\"runsc\"}", "pids_max", ENCLAVE_CAN_PIDS},
+        {"{\"runtime\":\"runsc\"}", "cpu_quota", ENCLAVE_CAN_CPU},
+    };
+    uint64_t bits;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(
+            check_bits(cases[i].config, all_limits, cases[i].line, ~cases[i].bit, &bits, NULL), 0);
+        assert_int_equal(bits, cases[i].bit);
+        assert_int_equal(
+            check_bits(cases[i].config, all_limits, cases[i].line, cases[i].bit, &bits, NULL),
+            ENCLAVE_EUNENFORCED);
+    }
+    /* Kernels before 5.9 do not count; privileged has none. */
+    assert_int_equal(check_bits("{}", all_limits, "seccomp_filters", ~UINT64_C(0), &bits, NULL), 0);
+    assert_int_equal(bits, 0);
+    assert_int_equal(check_bits("{}", all_limits, "seccomp_filters=3", ~UINT64_C(0), &bits, NULL),
+                     0);
+    assert_int_equal(check_bits("{\"privileged\":true}", all_limits, "seccomp_filters=0",
+                                ~UINT64_C(0), &bits, NULL),
+                     0);
+    assert_int_equal(bits, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_each_mismatch),
-        cmocka_unit_test(test_tolerated),
-        cmocka_unit_test(test_not_asked_for),
+        cmocka_unit_test(test_good),      cmocka_unit_test(test_each_mismatch),
+        cmocka_unit_test(test_tolerated), cmocka_unit_test(test_not_asked_for),
+        cmocka_unit_test(test_unproven),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

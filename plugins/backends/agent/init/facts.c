@@ -73,6 +73,7 @@ static void add_process(struct facts *facts)
     add_status(facts, status, "\nCapAmb:", "cap_amb");
     add_status(facts, status, "\nNoNewPrivs:", "no_new_privs");
     add_status(facts, status, "\nSeccomp:", "seccomp");
+    add_status(facts, status, "\nSeccomp_filters:", "seccomp_filters");
 }
 
 static void add_uid_map(struct facts *facts)
