@@ -166,6 +166,30 @@ static void test_refusals(void **state)
     refused("run", "{\"timeout\": 1e9}", ENCLAVE_EINVALID, "expected at most 1000000");
 }
 
+/* What a plugin returns without a word, or what is no code at all. */
+static void test_bare_returns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *params;
+        int32_t code;
+        const char *text;
+    } rows[] = {
+        {"{\"return\": -17}", ENCLAVE_ETOOBIG, "tool 'run': plugin 'run': execute: too large"},
+        {"{\"return\": 5}", ENCLAVE_EINTERNAL, "its execute returned 5, which is no error code"},
+        {"{\"return\": -99}", ENCLAVE_EINTERNAL, "its execute returned -99"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct enclave_error err = ENCLAVE_ERROR_INIT;
+        struct enclave_result *result = NULL;
+        assert_int_equal(
+            enclave_manager_execute_tool(manager, id, "run", rows[i].params, NULL, &result, &err),
+            rows[i].code);
+        assert_null(result);
+        assert_error(err, rows[i].code, rows[i].text);
+    }
+}
+
 static void test_huge_parameters(void **state)
 {
     (void)state;
@@ -484,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_cap),
         cmocka_unit_test(test_kill_on_limit),
         cmocka_unit_test(test_sinks),
+        cmocka_unit_test(test_bare_returns),
         cmocka_unit_test(test_stdin),
         cmocka_unit_test(test_cancel),
     };
