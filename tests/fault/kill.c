@@ -105,6 +105,9 @@ static int64_t kill_one(char *self, int64_t after_ms)
                  (long long)after_ms, engine_containers(instance), held, instance, GONE_WITHIN_MS);
     }
     sleep_ms(300); /* a create under way may yet have come through */
+    for (int i = 0; i < 30 && engine_unstarted(instance) != 0; i++) {
+        sleep_ms(100); /* or be starting */
+    }
     assert_true(engine_wait_ended(instance, GONE_WITHIN_MS) >= 0);
     int unstarted = engine_unstarted(instance);
     if (unstarted != 0) {
