@@ -56,6 +56,11 @@ int32_t buffer_append_text(struct buffer *buffer, const char *text)
     return buffer_append(buffer, text, strlen(text));
 }
 
+int32_t buffer_write(void *buffer, const void *data, uint64_t length)
+{
+    return buffer_append(buffer, data, (size_t)length);
+}
+
 int32_t buffer_append_some(struct buffer *buffer, const void *data, size_t length, size_t *ret_kept)
 {
     size_t room = buffer->limit - buffer->length;

@@ -25,6 +25,8 @@ struct buffer {
 /* 0, ENCLAVE_ETOOBIG past the limit, or ENCLAVE_ENOMEM; on failure the buffer is as it was. */
 int32_t buffer_append(struct buffer *buffer, const void *data, size_t length);
 int32_t buffer_append_text(struct buffer *buffer, const char *text);
+/* The same with a buffer as its context, for struct enclave_sink. */
+int32_t buffer_write(void *buffer, const void *data, uint64_t length);
 /* As much of `data` as the limit allows; *ret_kept says how much. 0 or ENCLAVE_ENOMEM. */
 int32_t buffer_append_some(struct buffer *buffer, const void *data, size_t length,
                            size_t *ret_kept);

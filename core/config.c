@@ -175,9 +175,6 @@ static int32_t unknown_key(const struct setting *s, const char *near, struct enc
 /* The place in front of what was wrong with the value. */
 static int32_t bad_value(const struct setting *s, struct enclave_error *err)
 {
-    if (err) {
-        err->code = ENCLAVE_ECONFIG;
-    }
     return enclave_error_prefix(err, ENCLAVE_ECONFIG, "%s: [%s] %s: ", s->source, s->section,
                                 s->key);
 }

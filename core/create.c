@@ -299,17 +299,12 @@ static void start_command(struct enclave_manager *manager, struct sandbox *sandb
 
 /* ---------------------------------------------------------------------------------------- making */
 
-static int32_t sink_to_buffer(void *ctx, const void *data, uint64_t length)
-{
-    return buffer_append(ctx, data, (size_t)length);
-}
-
 static int32_t make(struct sandbox *sandbox, const struct enclave_create_options *options,
                     uint64_t explicit_bits, struct enclave_error *err)
 {
     struct plugin *backend = sandbox->backend;
     struct buffer metadata = BUFFER_INIT(64 * 1024);
-    struct enclave_sink sink = {sizeof sink, 0, &metadata, sink_to_buffer};
+    struct enclave_sink sink = {sizeof sink, 0, &metadata, buffer_write};
     struct enclave_sandbox_facts facts = {.size = sizeof facts, .metadata = &sink};
     struct enclave_sandbox_spec spec = {
         .size = sizeof spec,

@@ -38,16 +38,6 @@ json_object *describe_tool(const struct plugin *tool)
     return schema;
 }
 
-static int32_t hand_out(json_object *value, char **ret_json, struct enclave_error *err)
-{
-    char *text = value ? json_text(value) : NULL;
-    if (!text) {
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "describe the setup: out of memory");
-    }
-    *ret_json = text;
-    return 0;
-}
-
 static int32_t check_arguments(const struct enclave_manager *manager, char **ret_json,
                                struct enclave_error *err)
 {
@@ -67,7 +57,7 @@ int32_t enclave_manager_get_config(struct enclave_manager *manager, char **ret_j
     }
     JSON_AUTO rows = json_object_new_array();
     if (!rows || config_describe(&manager->config, rows) < 0) {
-        return hand_out(NULL, ret_json, err);
+        return json_hand_out(NULL, "describe the setup", ret_json, err);
     }
     for (size_t i = 0; i < manager->registry.count; i++) {
         const struct plugin *p = manager->registry.plugins[i];
@@ -75,10 +65,10 @@ int32_t enclave_manager_get_config(struct enclave_manager *manager, char **ret_j
         (void)snprintf(section, sizeof section, "%s %s", loader_kind_word(p->kind), p->name);
         if (p->state == PLUGIN_LOADED &&
             config_describe_plugin(&manager->config, section, p->loaded.plugin.options, rows) < 0) {
-            return hand_out(NULL, ret_json, err);
+            return json_hand_out(NULL, "describe the setup", ret_json, err);
         }
     }
-    return hand_out(rows, ret_json, err);
+    return json_hand_out(rows, "describe the setup", ret_json, err);
 }
 
 /* ---------------------------------------------------------------------------------------- plugins */
@@ -146,10 +136,10 @@ static int32_t rows_of(struct enclave_manager *manager, int backends,
         json_object *row = describe(p);
         if (!row || json_object_array_add(rows, row) != 0) {
             json_object_put(row);
-            return hand_out(NULL, ret_json, err);
+            return json_hand_out(NULL, "describe the setup", ret_json, err);
         }
     }
-    return hand_out(rows, ret_json, err);
+    return json_hand_out(rows, "describe the setup", ret_json, err);
 }
 
 int32_t enclave_manager_get_plugins(struct enclave_manager *manager, char **ret_json,
@@ -160,16 +150,11 @@ int32_t enclave_manager_get_plugins(struct enclave_manager *manager, char **ret_
 
 /* ------------------------------------------------------------------------------------------ probe */
 
-static int32_t sink_to_buffer(void *ctx, const void *data, uint64_t length)
-{
-    return buffer_append(ctx, data, (size_t)length);
-}
-
 static json_object *probe_backend(struct plugin *p)
 {
     const struct enclave_backend_ops *ops = &p->loaded.ops.backend;
     struct buffer report = BUFFER_INIT(64 * 1024);
-    struct enclave_sink sink = {sizeof sink, 0, &report, sink_to_buffer};
+    struct enclave_sink sink = {sizeof sink, 0, &report, buffer_write};
     struct enclave_error why = ENCLAVE_ERROR_INIT;
     uint64_t can = 0;
     json_object *row = json_object_new_object();

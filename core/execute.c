@@ -256,13 +256,6 @@ static int32_t execute_in(struct sandbox *sandbox, const char *name, const char 
     return r < 0 ? enclave_error_prefix(err, r, "tool '%s': ", name) : 0;
 }
 
-static void count_executing(struct sandbox *sandbox, int change)
-{
-    pthread_mutex_lock(&sandbox->lock);
-    sandbox->executing += (unsigned)change;
-    pthread_mutex_unlock(&sandbox->lock);
-}
-
 int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char *id,
                                      const char *tool, const char *params,
                                      const struct enclave_execute_options *given,
@@ -286,9 +279,7 @@ int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char
     }
     r = sandbox_enter(sandbox, "execute a tool", manager_now_s(manager), err);
     if (r == 0) {
-        count_executing(sandbox, 1);
         r = execute_in(sandbox, tool, params, &options, ret_result, err);
-        count_executing(sandbox, -1);
         sandbox_leave(sandbox);
         atomic_fetch_add(&manager->executions, 1);
     }

@@ -166,11 +166,6 @@ int32_t enclave_manager_put_file(struct enclave_manager *manager, const char *id
     return r;
 }
 
-static int32_t sink_to_buffer(void *ctx, const void *data, uint64_t length)
-{
-    return buffer_append(ctx, data, (size_t)length);
-}
-
 int32_t enclave_manager_get_file(struct enclave_manager *manager, const char *id, const char *path,
                                  uint64_t max_bytes, void **ret_data, uint64_t *ret_length,
                                  struct enclave_error *err)
@@ -186,7 +181,7 @@ int32_t enclave_manager_get_file(struct enclave_manager *manager, const char *id
     }
     uint64_t limit = max_bytes ? max_bytes : GET_FILE_DEFAULT;
     struct buffer content = BUFFER_INIT(limit < SIZE_MAX / 2 ? (size_t)limit : SIZE_MAX / 2);
-    struct enclave_sink to = {sizeof to, 0, &content, sink_to_buffer};
+    struct enclave_sink to = {sizeof to, 0, &content, buffer_write};
     struct enclave_file_request request = {
         .size = sizeof request, .path = path, .max_bytes = limit, .timeout_ms = TIMEOUT_MS};
     struct enclave_error why = ENCLAVE_ERROR_INIT;

@@ -11,17 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int32_t hand_out(json_object *value, const char *what, char **ret_json,
-                        struct enclave_error *err)
-{
-    char *text = value ? json_text(value) : NULL;
-    if (!text) {
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "%s: out of memory", what);
-    }
-    *ret_json = text;
-    return 0;
-}
-
 /* ------------------------------------------------------------------------------------------ info */
 
 static json_object *tools_of(const struct sandbox *sandbox)
@@ -145,7 +134,7 @@ int32_t enclave_manager_get_sandbox_info(struct enclave_manager *manager, const 
     }
     JSON_AUTO info = info_of(manager, sandbox, &status);
     sandbox_unref(sandbox);
-    return hand_out(info, "get sandbox info", ret_json, err);
+    return json_hand_out(info, "get sandbox info", ret_json, err);
 }
 
 int32_t enclave_manager_list_sandboxes(struct enclave_manager *manager, uint32_t wanted,
@@ -176,7 +165,7 @@ int32_t enclave_manager_list_sandboxes(struct enclave_manager *manager, uint32_t
     }
     sandbox_snapshot_free(all, count);
     return r < 0 ? enclave_error_set(err, r, "list sandboxes: out of memory")
-                 : hand_out(list, "list sandboxes", ret_json, err);
+                 : json_hand_out(list, "list sandboxes", ret_json, err);
 }
 
 int32_t enclave_manager_get_sandbox_tools(struct enclave_manager *manager, const char *id,
@@ -194,7 +183,7 @@ int32_t enclave_manager_get_sandbox_tools(struct enclave_manager *manager, const
                                                                      : tools_of(sandbox);
     pthread_mutex_unlock(&sandbox->lock);
     sandbox_unref(sandbox);
-    return hand_out(tools, "get sandbox tools", ret_json, err);
+    return json_hand_out(tools, "get sandbox tools", ret_json, err);
 }
 
 /* ----------------------------------------------------------------------------------------- stats */
@@ -257,5 +246,5 @@ int32_t enclave_manager_get_stats(struct enclave_manager *manager, char **ret_js
         json_set_int(stats, "executions", (int64_t)atomic_load(&manager->executions)) < 0) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "get stats: out of memory");
     }
-    return hand_out(stats, "get stats", ret_json, err);
+    return json_hand_out(stats, "get stats", ret_json, err);
 }

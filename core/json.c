@@ -152,6 +152,17 @@ char *json_text(json_object *value)
     return text ? strdup(text) : NULL;
 }
 
+int32_t json_hand_out(json_object *value, const char *what, char **ret_json,
+                      struct enclave_error *err)
+{
+    char *text = value ? json_text(value) : NULL;
+    if (!text) {
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "%s: out of memory", what);
+    }
+    *ret_json = text;
+    return 0;
+}
+
 int32_t json_set(json_object *object, const char *key, json_object *value)
 {
     if (!object || !value || json_object_object_add(object, key, value) != 0) {

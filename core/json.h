@@ -43,6 +43,10 @@ const char *json_type_word(const json_object *value);
 /* Text of a value on one line, the caller's to free(). NULL without memory. */
 char *json_text(json_object *value);
 
+/* The value's text to a caller of the library; NOMEM, named after `what`, also for a NULL value. */
+int32_t json_hand_out(json_object *value, const char *what, char **ret_json,
+                      struct enclave_error *err);
+
 /* Set a member; takes over `value` (also on failure). 0, or ENCLAVE_ENOMEM also for a NULL value that
  * came from a failed allocation; json_set_null() is for null. */
 int32_t json_set(json_object *object, const char *key, json_object *value);

@@ -48,8 +48,7 @@ struct sandbox {
     pthread_cond_t left;  /* users became 0, or the command exited */
     unsigned references;
     unsigned users; /* threads that use the handle */
-    unsigned executing;
-    void *handle; /* the backend's; NULL before it runs and after it is gone */
+    void *handle;   /* the backend's; NULL before it runs and after it is gone */
     uint32_t status;
     int64_t updated_us;                      /* UTC: last change of status */
     int64_t updated_s;                       /* the manager's clock */
