@@ -11,7 +11,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PR
     DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # An example: every line that sets something is commented out. A file in use is never overwritten by an installation.
-install(FILES ${PROJECT_SOURCE_DIR}/config/enclave.ini DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES ${PROJECT_SOURCE_DIR}/config/enclave.ini ${PROJECT_SOURCE_DIR}/config/ms-enclave-compatible.ini
+    ${PROJECT_SOURCE_DIR}/config/enclave.service DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
 # The CMake package Enclave: targets Enclave::enclave (embedding) and Enclave::headers (plugins).
 set(ENCLAVE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Enclave)

@@ -41,6 +41,13 @@ function(enclave_add_plugin kind name)
     install(TARGETS ${target} LIBRARY DESTINATION ${ENCLAVE_PLUGIN_INSTALL_DIR})
 endfunction()
 
+# enclave_install_program(TARGET): in bin/, where it finds the library wherever the two are installed.
+function(enclave_install_program target)
+    file(RELATIVE_PATH up ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN/${up}")
+    install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
 # enclave_add_internal_library(NAME SOURCES... [LIBRARIES...]): a static library shared by plugins or tests.
 function(enclave_add_internal_library name)
     cmake_parse_arguments(LIB "" "" "SOURCES;LIBRARIES" ${ARGN})
@@ -49,9 +56,43 @@ function(enclave_add_internal_library name)
     target_include_directories(${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 endfunction()
 
-# enclave_add_test(NAME SOURCES... [LIBRARIES...] [LABELS...] [TIMEOUT N]): a CMocka program run by ctest.
+# musl makes static programs a tenth of what they are with glibc.
+find_program(ENCLAVE_MUSL_GCC musl-gcc DOC "Compiler for static programs")
+mark_as_advanced(ENCLAVE_MUSL_GCC)
+
+# enclave_add_static_program(NAME SOURCES... [HEADERS...] [INCLUDES...]): a program that lies beside the plugins. Never
+# built with sanitizers, so it has a command of its own and not an executable's flags.
+function(enclave_add_static_program name)
+    cmake_parse_arguments(PROGRAM "" "" "SOURCES;HEADERS;INCLUDES" ${ARGN})
+    set(compiler ${CMAKE_C_COMPILER})
+    if(ENCLAVE_MUSL_GCC)
+        set(compiler ${ENCLAVE_MUSL_GCC})
+    endif()
+    set(flags -std=gnu17 -D_GNU_SOURCE -O2 -static -fstack-protector-strong -Wall -Wextra -Wshadow
+        -Wstrict-prototypes -Wformat=2 -Wswitch-enum -Wno-missing-field-initializers -Wl,-s)
+    if(ENCLAVE_WERROR)
+        list(APPEND flags -Werror)
+    endif()
+    list(TRANSFORM PROGRAM_INCLUDES PREPEND -I)
+    set(program ${ENCLAVE_PLUGIN_OUTPUT_DIRECTORY}/${name})
+    add_custom_command(OUTPUT ${program}
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${ENCLAVE_PLUGIN_OUTPUT_DIRECTORY}
+        COMMAND ${compiler} ${flags} ${PROGRAM_INCLUDES} ${PROGRAM_SOURCES} -o ${program}
+        DEPENDS ${PROGRAM_SOURCES} ${PROGRAM_HEADERS}
+        COMMENT "Building ${name}" VERBATIM)
+    string(REPLACE "-" "_" target ${name})
+    add_custom_target(${target} ALL DEPENDS ${program})
+    install(PROGRAMS ${program} DESTINATION ${ENCLAVE_PLUGIN_INSTALL_DIR})
+endfunction()
+
+# enclave_add_test(NAME SOURCES... [LIBRARIES...] [LABELS...] [TIMEOUT N] [SERIAL] [NO_SANITIZER | NO_TSAN]): a CMocka
+# program run by ctest; alone with SERIAL; not under sanitizers, or not the one for threads, where these would find
+# nothing that another test does not have them look at.
 function(enclave_add_test name)
-    cmake_parse_arguments(TEST "SERIAL" "TIMEOUT" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+    cmake_parse_arguments(TEST "SERIAL;NO_SANITIZER;NO_TSAN" "TIMEOUT" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+    if((TEST_NO_SANITIZER AND ENCLAVE_SANITIZE) OR (TEST_NO_TSAN AND ENCLAVE_SANITIZE STREQUAL "thread"))
+        return()
+    endif()
     add_executable(${name} ${TEST_SOURCES})
     target_link_libraries(${name} PRIVATE enclave_flags enclave_headers PkgConfig::CMOCKA ${TEST_LIBRARIES})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)

@@ -53,6 +53,16 @@ int32_t call_get_info(struct enclave_call *call, struct enclave_call_info *ret,
 
 /* -------------------------------------------------------------------------------------- running */
 
+static int32_t check_fork_server(const struct enclave_fork_server *server,
+                                 struct enclave_error *err)
+{
+    if (server->size < sizeof *server || !server->argv || !server->argv[0] || !server->env) {
+        return enclave_error_set(err, ENCLAVE_EINVALID,
+                                 "run a command: the fork server's size, argv or env is not set");
+    }
+    return 0;
+}
+
 static int32_t check_command(const struct enclave_command *command, struct enclave_error *err)
 {
     if (!command->argv || !command->argv[0] || !command->argv[0][0]) {
@@ -76,7 +86,7 @@ static int32_t check_command(const struct enclave_command *command, struct encla
                                      (unsigned)command->script_index);
         }
     }
-    return 0;
+    return command->fork_server ? check_fork_server(command->fork_server, err) : 0;
 }
 
 /* The command's own time, within what the call has. */
@@ -132,7 +142,29 @@ static void fill_spawn(struct enclave_spawn *spawn, const struct enclave_command
         .script_data = command->script_data,
         .script_length = command->script_length,
         .script_index = command->script_index,
+        .fork_server = command->fork_server,
     };
+}
+
+/* A command that had no turn in its time, or was cancelled before, has ended like one that had. */
+static int32_t run_in_turn(struct enclave_call *call, struct exec *exec, struct enclave_error *err)
+{
+    struct turns *turns = &call->sandbox->turns;
+    int32_t r = turn_take(turns, exec->deadline_us, exec->cancel);
+    if (r == ENCLAVE_ENOMEM) {
+        return enclave_error_set(err, r, "run a command: out of memory");
+    }
+    if (r < 0) {
+        exec->outcome = (struct enclave_outcome){
+            .size = sizeof exec->outcome,
+            .cause = r == ENCLAVE_ECANCELLED ? ENCLAVE_CAUSE_CANCELLED : ENCLAVE_CAUSE_TIMEOUT,
+            .exit_code = -1,
+        };
+        return 0;
+    }
+    r = exec_run(exec, err);
+    turn_give(turns);
+    return r;
 }
 
 int32_t call_run(struct enclave_call *call, const struct enclave_command *theirs,
@@ -160,7 +192,7 @@ int32_t call_run(struct enclave_call *call, const struct enclave_command *theirs
     set_stdin(call, &exec, &command);
     set_streams(call, &exec, &command);
     set_deadline(call, &exec, command.timeout_ms);
-    r = exec_run(&exec, err);
+    r = run_in_turn(call, &exec, err);
     if (r == 0) {
         call->outcome = exec.outcome;
         memcpy(call->reason, exec.reason, sizeof call->reason);

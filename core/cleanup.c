@@ -3,43 +3,59 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "adopt.h"
 #include "clock.h"
+#include "delegate.h"
 #include "json.h"
 #include "manager.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
+#include <inttypes.h>
 
-/* A thread that takes no signal: those are the embedding program's. 0 or an errno. */
-static int start_thread(pthread_t *ret_thread, void *(*run)(void *), void *arg)
+/* As many seconds as a ttl may have. */
+enum { KEEP_ALIVE_MAX = 1000000000 };
+
+/* What a caller of a sweep waits for engines, so that usually all is gone when it returns. */
+enum { SWEEP_PATIENCE_US = 2000000 };
+
+/* Why a sandbox is to go, or NULL; its lock is held. Ages are counted on the manager's clock. */
+static const char *expired(const struct config *config, struct sandbox *sandbox, int64_t now_s)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(ret_thread, NULL, run, arg);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r;
+    uint32_t status = sandbox_refresh(sandbox, now_s);
+    int64_t age = now_s - sandbox->created_s;
+    int ended = status == ENCLAVE_STATUS_STOPPED || status == ENCLAVE_STATUS_ERROR;
+
+    if (status == ENCLAVE_STATUS_INITIALIZING || status == ENCLAVE_STATUS_STOPPING ||
+        now_s <= sandbox->kept_until_s || backend_delegates(sandbox->backend)) {
+        return NULL;
+    }
+    if (sandbox->ttl_s > 0 && age > sandbox->ttl_s) {
+        return "ttl";
+    }
+    if (ended && sandbox->pool) { /* of no use to it: another takes its place */
+        return "pool";
+    }
+    if (ended) {
+        return now_s - sandbox->updated_s > config->stopped_ttl_s ? "stopped_ttl" : NULL;
+    }
+    if (age > config->running_ttl_s) {
+        return "running_ttl";
+    }
+    return config->idle_ttl_s > 0 && !sandbox->pool && sandbox->users == 0 &&
+                   now_s - sandbox->used_s > config->idle_ttl_s
+               ? "idle_ttl"
+               : NULL;
 }
 
-/* Why a sandbox is to go, or NULL. An age is counted on the manager's clock. */
-static const char *stale(struct enclave_manager *manager, struct sandbox *sandbox, int64_t now_s)
+/* The same; one that is to go takes no execution from here on, so that none is begun and cut. */
+static const char *condemn(struct enclave_manager *manager, struct sandbox *sandbox)
 {
-    const char *why = NULL;
     pthread_mutex_lock(&sandbox->lock);
-    switch (sandbox_refresh(sandbox, now_s)) {
-    case ENCLAVE_STATUS_RUNNING:
-    case ENCLAVE_STATUS_IDLE:
-    case ENCLAVE_STATUS_BUSY:
-        why = now_s - sandbox->created_s > manager->config.running_ttl_s ? "running_ttl" : NULL;
-        break;
-    case ENCLAVE_STATUS_STOPPED:
-    case ENCLAVE_STATUS_ERROR:
-        why = now_s - sandbox->updated_s > manager->config.stopped_ttl_s ? "stopped_ttl" : NULL;
-        break;
-    default:
-        break;
+    int64_t now_s =
+        manager_now_s(manager); /* not before the last change of what it is held against */
+    const char *why = expired(&manager->config, sandbox, now_s);
+    if (why && sandbox->status != ENCLAVE_STATUS_STOPPED) {
+        sandbox_set_status(sandbox, ENCLAVE_STATUS_STOPPING, now_s);
     }
     pthread_mutex_unlock(&sandbox->lock);
     return why;
@@ -56,36 +72,26 @@ static int32_t add_row(json_object *rows, const char *id, const char *reason)
     return 0;
 }
 
-/* `rows` may be NULL. Goes on after a failure and returns the first. */
-static int32_t sweep(struct enclave_manager *manager, json_object *rows, struct enclave_error *err)
+/* `rows` may be NULL. What waits for engines is done by the reaper. */
+static int32_t sweep(struct enclave_manager *manager, json_object *rows)
 {
-    int64_t now_s = manager_now_s(manager);
-    int32_t first = 0;
     size_t count = 0;
+    int32_t r = 0;
     struct sandbox **all = sandbox_map_snapshot(&manager->sandboxes, &count);
 
-    if (!all) {
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "sweep: out of memory");
-    }
+    adopt_go_on(manager);
+    delegate_compare(manager);
     for (size_t i = 0; i < count; i++) {
-        struct enclave_error why = ENCLAVE_ERROR_INIT;
-        const char *reason = stale(manager, all[i], now_s);
-        if (!reason || !sandbox_map_remove(&manager->sandboxes, all[i])) {
-            continue;
-        }
-        int32_t r = manager_destroy(manager, all[i], &why);
-        manager_log(manager, r < 0 ? ENCLAVE_LOG_ERROR : ENCLAVE_LOG_INFO,
-                    "sweep: sandbox '%s': %s%s%s", all[i]->id, reason, r < 0 ? ": " : "",
-                    r < 0 ? why.message : "");
-        if (rows && r == 0 && add_row(rows, all[i]->id, reason) < 0) {
-            r = enclave_error_set(&why, ENCLAVE_ENOMEM, "out of memory");
-        }
-        if (r < 0 && first == 0) {
-            first = enclave_error_set(err, r, "sweep: %s", why.message);
+        const char *reason = condemn(manager, all[i]);
+        if (reason && sandbox_map_remove(&manager->sandboxes, all[i])) {
+            if (rows && add_row(rows, all[i]->id, reason) < 0) {
+                r = ENCLAVE_ENOMEM;
+            }
+            reaper_bury(manager, all[i], reason);
         }
     }
     sandbox_snapshot_free(all, count);
-    return first;
+    return all ? r : ENCLAVE_ENOMEM;
 }
 
 int32_t enclave_manager_sweep(struct enclave_manager *manager, char **ret_json,
@@ -95,14 +101,73 @@ int32_t enclave_manager_sweep(struct enclave_manager *manager, char **ret_json,
         return enclave_error_set(err, ENCLAVE_EINVALID, "sweep: manager is NULL");
     }
     JSON_AUTO rows = json_object_new_array();
-    int32_t r = rows ? sweep(manager, rows, err)
-                     : enclave_error_set(err, ENCLAVE_ENOMEM, "sweep: out of memory");
-    char *text = r == 0 && ret_json ? json_text(rows) : NULL;
-    if (text) {
-        *ret_json = text;
-    } else if (r == 0 && ret_json) {
-        r = enclave_error_set(err, ENCLAVE_ENOMEM, "sweep: out of memory");
+    int32_t r = sweep(manager, rows);
+    int32_t theirs = rows && manager->delegate ? delegate_sweep(manager, rows, err) : 0;
+    int64_t until_us = clock_monotonic_us() + SWEEP_PATIENCE_US;
+    background_wait(&manager->reaper.threads, until_us);
+    background_wait(&manager->adoptions, until_us);
+    if (!rows || r < 0) {
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "sweep: out of memory");
     }
+    if (theirs < 0) {
+        return theirs;
+    }
+    return ret_json ? json_hand_out(rows, "sweep", ret_json, err) : 0;
+}
+
+/* For the next manager. That it may not keep it alive for as long is no failure of this one. */
+static void save(struct enclave_manager *manager, struct sandbox *sandbox)
+{
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    if (sandbox_hold(sandbox)) {
+        if (adopt_save(manager, sandbox, &why) < 0) {
+            manager_log(manager, ENCLAVE_LOG_WARNING,
+                        "sandbox '%s': the next manager will not know how long it is to be kept: "
+                        "%s",
+                        sandbox->id, why.message);
+        }
+        sandbox_unhold(sandbox);
+    }
+}
+
+static int32_t keep_alive(struct enclave_manager *manager, struct sandbox *sandbox, int64_t seconds,
+                          struct enclave_error *err)
+{
+    int longer = 0;
+    pthread_mutex_lock(&sandbox->lock);
+    int stopping = sandbox->status == ENCLAVE_STATUS_STOPPING;
+    if (!stopping && manager_now_s(manager) + seconds > sandbox->kept_until_s) {
+        sandbox->kept_until_s = manager_now_s(manager) + seconds;
+        longer = 1;
+    }
+    pthread_mutex_unlock(&sandbox->lock);
+    if (stopping) {
+        return enclave_error_set(err, ENCLAVE_ESTATE,
+                                 "keep sandbox '%s' alive: it is being stopped", sandbox->id);
+    }
+    if (longer) {
+        save(manager, sandbox);
+    }
+    return 0;
+}
+
+int32_t enclave_manager_keep_alive(struct enclave_manager *manager, const char *id, int64_t seconds,
+                                   struct enclave_error *err)
+{
+    struct sandbox *sandbox = NULL;
+    int32_t r = manager_find(manager, id, "keep a sandbox alive", &sandbox, err);
+    if (r < 0) {
+        return r;
+    }
+    if (seconds < 0 || seconds > KEEP_ALIVE_MAX) {
+        r = enclave_error_set(err, ENCLAVE_EINVALID,
+                              "keep sandbox '%s' alive: expected 0 to %d seconds, got %" PRId64,
+                              sandbox->id, KEEP_ALIVE_MAX, seconds);
+    } else {
+        r = delegate_has(sandbox) ? delegate_keep_alive(manager, sandbox, seconds, err)
+                                  : keep_alive(manager, sandbox, seconds, err);
+    }
+    sandbox_unref(sandbox);
     return r;
 }
 
@@ -120,7 +185,7 @@ struct deleting {
     struct enclave_error first;
 };
 
-static void *delete_some(void *arg)
+static void delete_some(void *arg)
 {
     struct deleting *deleting = arg;
     for (;;) {
@@ -129,10 +194,10 @@ static void *delete_some(void *arg)
             deleting->next < deleting->count ? deleting->all[deleting->next++] : NULL;
         pthread_mutex_unlock(&deleting->lock);
         if (!sandbox) {
-            return NULL;
+            return;
         }
         struct enclave_error why = ENCLAVE_ERROR_INIT;
-        int32_t r = enclave_manager_delete_sandbox(deleting->manager, sandbox->id, &why);
+        int32_t r = manager_end_own(deleting->manager, sandbox, &why);
         if (r < 0 && r != ENCLAVE_ENOTFOUND) {
             pthread_mutex_lock(&deleting->lock);
             if (deleting->first.code == 0) {
@@ -148,24 +213,24 @@ int32_t enclave_manager_cleanup_all_sandboxes(struct enclave_manager *manager,
 {
     struct deleting deleting = {
         .manager = manager, .lock = PTHREAD_MUTEX_INITIALIZER, .first = ENCLAVE_ERROR_INIT};
-    pthread_t threads[DELETERS];
-    size_t started = 0;
+    struct background threads;
 
     if (!manager) {
         return enclave_error_set(err, ENCLAVE_EINVALID, "delete all sandboxes: manager is NULL");
     }
+    pools_end(manager, 0);
     deleting.all = sandbox_map_snapshot(&manager->sandboxes, &deleting.count);
-    if (!deleting.all) {
+    if (!deleting.all || background_init(&threads) < 0) {
+        sandbox_snapshot_free(deleting.all, deleting.count);
         return enclave_error_set(err, ENCLAVE_ENOMEM, "delete all sandboxes: out of memory");
     }
-    while (started + 1 < deleting.count && started < DELETERS &&
-           start_thread(&threads[started], delete_some, &deleting) == 0) {
-        started++;
+    for (size_t i = 0; i < DELETERS && i + 1 < deleting.count; i++) {
+        (void)background_start(&threads, delete_some, &deleting); /* fewer do it as well */
     }
-    (void)delete_some(&deleting);
-    for (size_t i = 0; i < started; i++) {
-        (void)pthread_join(threads[i], NULL);
-    }
+    delete_some(&deleting);
+    background_wait(&threads, INT64_MAX);
+    background_wait(&manager->reaper.threads, INT64_MAX);
+    background_destroy(&threads);
     sandbox_snapshot_free(deleting.all, deleting.count);
     (void)pthread_mutex_destroy(&deleting.lock);
     if (deleting.first.code < 0 && err) {
@@ -176,46 +241,39 @@ int32_t enclave_manager_cleanup_all_sandboxes(struct enclave_manager *manager,
 
 /* ------------------------------------------------------------------------------------ background */
 
-static void *run_cleanup(void *arg)
+static void run_cleanup(void *arg)
 {
     struct enclave_manager *manager = arg;
 
     pthread_mutex_lock(&manager->lock);
     while (!manager->stopping) {
-        int64_t deadline = clock_monotonic_us() + manager->config.cleanup_interval_us;
+        int64_t deadline = clock_monotonic_us() + adopt_interval_us(manager);
         int r = 0;
         while (!manager->stopping && r != ETIMEDOUT) {
             r = clock_cond_wait(&manager->stop, &manager->lock, deadline);
         }
         if (!manager->stopping) {
             pthread_mutex_unlock(&manager->lock);
-            (void)sweep(manager, NULL, NULL); /* a failure is in the log */
+            (void)sweep(manager, NULL);
             pthread_mutex_lock(&manager->lock);
         }
     }
     pthread_mutex_unlock(&manager->lock);
-    return NULL;
 }
 
 int32_t cleanup_start(struct enclave_manager *manager, struct enclave_error *err)
 {
-    int r = start_thread(&manager->cleanup, run_cleanup, manager);
-    if (r != 0) {
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "start the cleanup thread: %s", strerror(r));
-    }
-    manager->cleanup_started = 1;
-    return 0;
+    return background_start(&manager->cleanup, run_cleanup, manager) < 0
+               ? enclave_error_set(err, ENCLAVE_ENOMEM, "start the cleanup thread: out of memory")
+               : 0;
 }
 
 void cleanup_stop(struct enclave_manager *manager)
 {
-    if (!manager->cleanup_started) {
-        return;
-    }
     pthread_mutex_lock(&manager->lock);
     manager->stopping = 1;
     pthread_cond_broadcast(&manager->stop);
     pthread_mutex_unlock(&manager->lock);
-    (void)pthread_join(manager->cleanup, NULL);
-    manager->cleanup_started = 0;
+    background_wait(&manager->cleanup, INT64_MAX);
+    background_wait(&manager->adoptions, INT64_MAX); /* before what is there is deleted */
 }

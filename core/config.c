@@ -9,12 +9,10 @@
 #include "id.h"
 #include "json.h"
 #include "options.h"
-#include "utf8.h"
+#include "pool_config.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The keys of our own sections, in the form that plugins describe theirs. */
 static const struct enclave_option enclave_keys[] = {
@@ -26,12 +24,23 @@ static const struct enclave_option enclave_keys[] = {
                    "seconds after which a running sandbox is deleted"),
     ENCLAVE_OPTION("stopped_ttl", ENCLAVE_OPTION_SECONDS, "3600",
                    "seconds after which one that is stopped or in error is deleted"),
+    ENCLAVE_OPTION("idle_ttl", ENCLAVE_OPTION_SECONDS, "0",
+                   "seconds without an execution after which a sandbox is deleted; 0: never"),
+    ENCLAVE_OPTION("max_executions", ENCLAVE_OPTION_INTEGER, "1024",
+                   "submitted executions that run at once, each in a thread"),
+    ENCLAVE_OPTION("max_queued", ENCLAVE_OPTION_INTEGER, "65536",
+                   "submitted executions that wait, or have ended and were not taken"),
     ENCLAVE_OPTION("on_free", ENCLAVE_OPTION_STRING, "delete",
-                   "what happens to the sandboxes when the manager ends"),
+                   "the manager's sandboxes when it ends: delete, or keep for the next"),
     ENCLAVE_OPTION("on_restart", ENCLAVE_OPTION_STRING, "reap",
-                   "what happens to the sandboxes of a manager that died"),
+                   "the sandboxes of a manager that died: reap, or adopt by the next"),
+    ENCLAVE_OPTION("reconnect_grace", ENCLAVE_OPTION_SECONDS, "60",
+                   "seconds that sandboxes wait for the next manager before they end"),
     ENCLAVE_OPTION("instance", ENCLAVE_OPTION_STRING, NULL,
                    "name of this manager in the labels of its sandboxes; made up unless set"),
+    ENCLAVE_OPTION("state_dir", ENCLAVE_OPTION_STRING, NULL,
+                   "folder of the lock that makes a manager the only one of its instance; else "
+                   "/run/enclave, or $XDG_RUNTIME_DIR/enclave for users other than root"),
     ENCLAVE_OPTION_END,
 };
 
@@ -41,113 +50,6 @@ static const struct enclave_option plugins_keys[] = {
     ENCLAVE_OPTION("tools", ENCLAVE_OPTION_LIST, "*", "tools to load; *: all that are found"),
     ENCLAVE_OPTION_END,
 };
-
-/* ---------------------------------------------------------------------------- where it comes from */
-
-/* The folder `enclave` beside the library: right for an installation and for a build tree. */
-static int32_t default_plugin_path(struct settings *settings, struct enclave_error *err)
-{
-    Dl_info info;
-    char path[4096] = ENCLAVE_PLUGIN_DIR;
-
-    if (dladdr((const void *)enclave_version, &info) && info.dli_fname &&
-        strchr(info.dli_fname, '/')) {
-        char *real = realpath(info.dli_fname, NULL);
-        char *slash = real ? strrchr(real, '/') : NULL;
-        if (slash && (size_t)(slash - real) + sizeof "/enclave" <= sizeof path) {
-            (void)snprintf(path, sizeof path, "%.*s/enclave", (int)(slash - real), real);
-        }
-        free(real);
-        if (access(path, X_OK) != 0) {
-            (void)snprintf(path, sizeof path, "%s", ENCLAVE_PLUGIN_DIR);
-        }
-    }
-    return settings_add(settings, "plugins", "path", path, "default", 0, err);
-}
-
-static int32_t read_if_there(struct settings *settings, const char *folder, const char *below,
-                             int *ret_found, struct enclave_error *err)
-{
-    char path[4096];
-    if (*ret_found || !folder || folder[0] != '/' ||
-        snprintf(path, sizeof path, "%s%s/enclave.ini", folder, below) >= (int)sizeof path ||
-        access(path, F_OK) != 0) {
-        return 0;
-    }
-    *ret_found = 1;
-    return settings_read_file(settings, path, err);
-}
-
-static int32_t read_files(struct settings *settings, const char *path, struct enclave_error *err)
-{
-    int found = 0;
-    int32_t r = 0;
-
-    if (!path) {
-        path = getenv("ENCLAVE_CONFIG");
-    }
-    if (path) {
-        return *path ? settings_read_file(settings, path, err) : 0;
-    }
-    const char *xdg = getenv("XDG_CONFIG_HOME");
-    if (xdg && *xdg) {
-        r = read_if_there(settings, xdg, "/enclave", &found, err);
-    } else {
-        r = read_if_there(settings, getenv("HOME"), "/.config/enclave", &found, err);
-    }
-    if (r == 0) {
-        r = read_if_there(settings, ENCLAVE_SYSCONF_DIR, "", &found, err);
-    }
-    if (r == 0) {
-        r = read_if_there(settings, "/etc/enclave", "", &found, err);
-    }
-    return r;
-}
-
-static int32_t apply_environment(struct settings *settings, struct enclave_error *err)
-{
-    const char *path = getenv("ENCLAVE_PLUGIN_PATH");
-    if (!path || !*path) {
-        return 0;
-    }
-    char *list = strdup(path);
-    if (!list) {
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
-    }
-    for (char *c = list; *c; c++) { /* colons, as in every PATH */
-        *c = *c == ':' ? ',' : *c;
-    }
-    int32_t r = settings_add(settings, "plugins", "path", list, "environment", 1, err);
-    free(list);
-    return r;
-}
-
-/* "SECTION.KEY=VALUE"; the section may hold spaces, the key no dot. */
-static int32_t apply_override(struct settings *settings, const char *text,
-                              struct enclave_error *err)
-{
-    if (utf8_valid_prefix(text, strlen(text)) < strlen(text)) {
-        return enclave_error_set(err, ENCLAVE_ECONFIG, "option: not valid UTF-8 at byte %zu",
-                                 utf8_valid_prefix(text, strlen(text)));
-    }
-    const char *equals = strchr(text, '=');
-    const char *dot = equals ? memrchr(text, '.', (size_t)(equals - text)) : NULL;
-    if (!dot || dot == text || dot + 1 == equals) {
-        return enclave_error_set(err, ENCLAVE_ECONFIG, "option '%.80s': expected SECTION.KEY=VALUE",
-                                 text);
-    }
-    char *section = strndup(text, (size_t)(dot - text));
-    char *key = strndup(dot + 1, (size_t)(equals - dot - 1));
-    int32_t r = ENCLAVE_ENOMEM;
-    if (section && key) {
-        r = settings_add(settings, section, key, equals + 1, "option", 1, err);
-    } else {
-        enclave_error_set(err, r, "out of memory");
-    }
-    free(section);
-    free(key);
-    return r;
-}
 
 /* -------------------------------------------------------------------------------------- checking */
 
@@ -165,15 +67,14 @@ static int is_plugin_section(const char *section)
            (strncmp(section, "tool ", 5) == 0 && id_valid_name(section + 5));
 }
 
-static int32_t unknown_key(const struct setting *s, const char *near, struct enclave_error *err)
+int32_t config_unknown_key(const struct setting *s, const char *near, struct enclave_error *err)
 {
     return enclave_error_set(err, ENCLAVE_ECONFIG, "%s: unknown key '%s' in [%s]%s%s%s", s->source,
                              s->key, s->section, near ? "; did you mean '" : "", near ? near : "",
                              near ? "'?" : "; 'enclave config' lists the keys");
 }
 
-/* The place in front of what was wrong with the value. */
-static int32_t bad_value(const struct setting *s, struct enclave_error *err)
+int32_t config_bad_value(const struct setting *s, struct enclave_error *err)
 {
     return enclave_error_prefix(err, ENCLAVE_ECONFIG, "%s: [%s] %s: ", s->source, s->section,
                                 s->key);
@@ -184,15 +85,11 @@ static int32_t check_sandbox_setting(struct config *config, const struct setting
 {
     const struct field *field = field_find(s->key);
     if (!field) {
-        const char *near = NULL;
-        for (size_t i = 0; i < field_count() && !near; i++) {
-            near = option_similar(s->key, field_at(i)->name) ? field_at(i)->name : NULL;
-        }
-        return unknown_key(s, near, err);
+        return config_unknown_key(s, field_suggest(s->key), err);
     }
     json_object *value = field_from_text(field, s->value, err);
     if (!value) {
-        return bad_value(s, err);
+        return config_bad_value(s, err);
     }
     if (field->asks) {
         config->sandbox_bits |= field->asks(value);
@@ -211,12 +108,18 @@ static int32_t check_setting(struct config *config, const struct setting *s,
     if (is_plugin_section(s->section)) {
         return 0; /* when the plugin is loaded */
     }
+    if (pool_config_is_section(s->section)) {
+        return pool_config_check(s, err);
+    }
+    if (strcmp(s->section, config->section) == 0 || strcmp(s->section, "server") == 0) {
+        return 0; /* as a whole, later; or another program's */
+    }
     const struct enclave_option *table = table_of(s->section);
     if (!table) {
         return enclave_error_set(
             err, ENCLAVE_ECONFIG,
-            "%s: unknown section [%s]; expected [enclave], [plugins], [sandbox], "
-            "[backend NAME] or [tool NAME]",
+            "%s: unknown section [%s]; expected [enclave], [plugins], [sandbox], [server], "
+            "[pool NAME], [backend NAME] or [tool NAME]",
             s->source, s->section);
     }
     if (!s->key[0]) {
@@ -224,11 +127,11 @@ static int32_t check_setting(struct config *config, const struct setting *s,
     }
     const struct enclave_option *option = option_find(table, s->key);
     if (!option) {
-        return unknown_key(s, option_suggest(table, s->key), err);
+        return config_unknown_key(s, option_suggest(table, s->key), err);
     }
     json_object *value = option_from_text(option->type, s->value, err);
     if (!value) {
-        return bad_value(s, err);
+        return config_bad_value(s, err);
     }
     json_object_put(value);
     return 0;
@@ -308,18 +211,73 @@ static int32_t take_seconds(const struct config *config, const char *key, double
     return 0;
 }
 
-/* A key that has, in this version, one value only. */
-static int32_t expect_only(const struct config *config, const char *key, const char *only,
-                           struct enclave_error *err)
+static int32_t take_count(const struct config *config, const char *key, int64_t minimum,
+                          int64_t maximum, uint64_t *ret_count, struct enclave_error *err)
+{
+    JSON_AUTO count =
+        option_from_text(ENCLAVE_OPTION_INTEGER, text_of(config, "enclave", key), err);
+    int64_t number = json_object_get_int64(count); /* checked before */
+    if (number < minimum || number > maximum) {
+        return enclave_error_set(err, ENCLAVE_ECONFIG,
+                                 "%s: [enclave] %s: expected %lld to %lld, got '%s'",
+                                 source_of(config, "enclave", key), key, (long long)minimum,
+                                 (long long)maximum, text_of(config, "enclave", key));
+    }
+    *ret_count = (uint64_t)number;
+    return 0;
+}
+
+/* `*ret_second`: 1 for the second of two words, 0 for the first. */
+static int32_t take_choice(const struct config *config, const char *key, const char *first,
+                           const char *second, int *ret_second, struct enclave_error *err)
 {
     const char *text = text_of(config, "enclave", key);
-    if (strcmp(text, only) == 0) {
+    *ret_second = strcmp(text, second) == 0;
+    if (*ret_second || strcmp(text, first) == 0) {
         return 0;
     }
-    return enclave_error_set(
-        err, ENCLAVE_ECONFIG,
-        "%s: [enclave] %s: expected '%s', the only choice of this version, got '%s'",
-        source_of(config, "enclave", key), key, only, text);
+    return enclave_error_set(err, ENCLAVE_ECONFIG,
+                             "%s: [enclave] %s: expected '%s' or '%s', got '%.80s'",
+                             source_of(config, "enclave", key), key, first, second, text);
+}
+
+/* What becomes of sandboxes without their manager. */
+static int32_t take_restart(struct config *config, struct enclave_error *err)
+{
+    const char *state_dir = text_of(config, "enclave", "state_dir");
+    double grace = 0;
+    int adopt = 0;
+    int32_t r;
+
+    if ((r = take_choice(config, "on_restart", "reap", "adopt", &adopt, err)) < 0 ||
+        (r = take_choice(config, "on_free", "delete", "keep", &config->keep, err)) < 0 ||
+        (r = take_seconds(config, "reconnect_grace", 1, &grace, err)) < 0) {
+        return r;
+    }
+    if (adopt && !text_of(config, "enclave", "instance")) {
+        return enclave_error_set(err, ENCLAVE_ECONFIG,
+                                 "%s: [enclave] on_restart = adopt needs instance = NAME, by which "
+                                 "the next manager knows its sandboxes",
+                                 source_of(config, "enclave", "on_restart"));
+    }
+    if (adopt) { /* a million seconds fit with what is added to them */
+        config->lease_ms = grace < 1e6 ? (uint32_t)(grace * 1000) : 1000000000;
+    }
+    if (state_dir && !(config->state_dir = strdup(state_dir))) {
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+int32_t config_check_keep(const struct config *config, int delegates, struct enclave_error *err)
+{
+    return config->keep && !config->lease_ms && !delegates
+               ? enclave_error_set(
+                     err, ENCLAVE_ECONFIG,
+                     "%s: [enclave] on_free = keep needs on_restart = adopt, or a backend whose "
+                     "sandboxes are another manager's: nobody else would find them again",
+                     source_of(config, "enclave", "on_free"))
+               : 0;
 }
 
 static int32_t take_instance(struct config *config, struct enclave_error *err)
@@ -342,7 +300,7 @@ static int32_t take_instance(struct config *config, struct enclave_error *err)
 
 static int32_t take_values(struct config *config, struct enclave_error *err)
 {
-    double interval = 0, running = 0, stopped = 0;
+    double interval = 0, running = 0, stopped = 0, idle = 0;
     int32_t r;
 
     const char *backend = text_of(config, "enclave", "backend");
@@ -356,9 +314,10 @@ static int32_t take_values(struct config *config, struct enclave_error *err)
     if ((r = take_seconds(config, "cleanup_interval", 0.01, &interval, err)) < 0 ||
         (r = take_seconds(config, "running_ttl", 1, &running, err)) < 0 ||
         (r = take_seconds(config, "stopped_ttl", 0, &stopped, err)) < 0 ||
-        (r = expect_only(config, "on_free", "delete", err)) < 0 ||
-        (r = expect_only(config, "on_restart", "reap", err)) < 0 ||
-        (r = take_instance(config, err)) < 0 ||
+        (r = take_seconds(config, "idle_ttl", 0, &idle, err)) < 0 ||
+        (r = take_count(config, "max_executions", 1, 32768, &config->max_executions, err)) < 0 ||
+        (r = take_count(config, "max_queued", 0, 1000000, &config->max_queued, err)) < 0 ||
+        (r = take_restart(config, err)) < 0 || (r = take_instance(config, err)) < 0 ||
         (r = take_list(config, "path", &config->paths, err)) < 0 ||
         (r = take_list(config, "backends", &config->backends, err)) < 0 ||
         (r = take_list(config, "tools", &config->tools, err)) < 0 ||
@@ -369,33 +328,39 @@ static int32_t take_values(struct config *config, struct enclave_error *err)
     config->cleanup_interval_us = (int64_t)(interval * 1e6);
     config->running_ttl_s = (int64_t)running;
     config->stopped_ttl_s = (int64_t)stopped;
+    config->idle_ttl_s = (int64_t)(idle + 0.999999); /* less than a second is not 0 */
     return 0;
 }
 
-static int32_t gather(struct config *config, const struct enclave_manager_options *options,
-                      struct enclave_error *err)
+static int32_t check_program_section(const struct config *config, struct enclave_error *err)
 {
-    int32_t r = read_files(&config->settings, options ? options->config_path : NULL, err);
-    if (r == 0) {
-        r = apply_environment(&config->settings, err);
+    if (table_of(config->section) || strcmp(config->section, "sandbox") == 0 ||
+        !id_valid_name(config->section)) {
+        return enclave_error_set(err, ENCLAVE_EINVALID,
+                                 "make a manager: options->section is '%.80s'; expected a word of "
+                                 "a-z, 0-9, '-', '_' that is no section of the library's",
+                                 config->section);
     }
-    for (const char *const *o = options ? options->overrides : NULL; r == 0 && o && *o; o++) {
-        r = apply_override(&config->settings, *o, err);
-    }
-    if (r == 0 && !settings_find(&config->settings, "plugins", "path")) {
-        r = default_plugin_path(&config->settings, err);
-    }
-    return r;
+    json_object *values =
+        config_plugin_options(config, config->section, config->section_options, err);
+    json_object_put(values);
+    return values ? 0 : ENCLAVE_ECONFIG;
 }
 
 int32_t config_load(struct config *config, const struct enclave_manager_options *options,
                     struct enclave_error *err)
 {
-    *config = (struct config){.sandbox = json_object_new_object()};
-    int32_t r = config->sandbox ? gather(config, options, err)
+    *config = (struct config){.sandbox = json_object_new_object(),
+                              .section_options = options ? options->section_options : NULL};
+    (void)snprintf(config->section, sizeof config->section, "%s",
+                   options && options->section ? options->section : "");
+    int32_t r = config->sandbox ? config_gather(&config->settings, options, err)
                                 : enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     for (size_t i = 0; r == 0 && i < config->settings.count; i++) {
         r = check_setting(config, &config->settings.items[i], err);
+    }
+    if (r == 0 && config->section[0]) {
+        r = check_program_section(config, err);
     }
     if (r == 0) {
         r = take_values(config, err);
@@ -417,6 +382,7 @@ static void name_list_free(struct name_list *list)
 void config_free(struct config *config)
 {
     settings_free(&config->settings);
+    free(config->state_dir);
     name_list_free(&config->paths);
     name_list_free(&config->backends);
     name_list_free(&config->tools);
@@ -446,9 +412,9 @@ json_object *config_plugin_options(const struct config *config, const char *sect
         const struct enclave_option *option = option_find(table, s->key);
         json_object *value = NULL;
         if (!option) {
-            unknown_key(s, option_suggest(table, s->key), err);
+            config_unknown_key(s, option_suggest(table, s->key), err);
         } else if (!(value = option_from_text(option->type, s->value, err))) {
-            bad_value(s, err);
+            config_bad_value(s, err);
         }
         if (!value || json_set(values, s->key, value) < 0) {
             json_object_put(values);
@@ -460,7 +426,7 @@ json_object *config_plugin_options(const struct config *config, const char *sect
 
 /* ------------------------------------------------------------------------------------ describing */
 
-static int32_t add_row(json_object *rows, const char *section, const char *key, const char *value,
+int32_t config_add_row(json_object *rows, const char *section, const char *key, const char *value,
                        const char *source, const char *help)
 {
     json_object *row = json_object_new_object();
@@ -486,7 +452,7 @@ int32_t config_describe_plugin(const struct config *config, const char *section,
         if (value && (o->flags & ENCLAVE_OPTION_SECRET)) {
             value = "***";
         }
-        r = add_row(rows, section, o->name, value, s ? s->source : "default", o->help);
+        r = config_add_row(rows, section, o->name, value, s ? s->source : "default", o->help);
     }
     return r;
 }
@@ -509,8 +475,14 @@ int32_t config_describe(const struct config *config, json_object *rows)
         if (!s && strcmp(value, "null") == 0) {
             value = NULL;
         }
-        r = add_row(rows, "sandbox", field->name, value, s ? s->source : "default", field->help);
+        r = config_add_row(rows, "sandbox", field->name, value, s ? s->source : "default",
+                           field->help);
         free(plain);
     }
-    return r;
+    if (r == 0) {
+        r = pool_config_describe(config, rows);
+    }
+    return r == 0 && config->section[0]
+               ? config_describe_plugin(config, config->section, config->section_options, rows)
+               : r;
 }

@@ -1,84 +1,39 @@
 /*
- * create.c - making a sandbox, stopping it, ending it.
+ * create.c - making a sandbox. What is another manager's is delegate.c's.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "adopt.h"
+#include "automatic.h"
 #include "buffer.h"
 #include "cancel.h"
 #include "clock.h"
+#include "delegate.h"
 #include "fields.h"
 #include "id.h"
 #include "json.h"
 #include "manager.h"
 #include "options.h"
 #include "plugin_call.h"
+#include "request.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const struct enclave_create_options no_options = ENCLAVE_CREATE_OPTIONS_INIT;
 
+enum { OWNER_MAX = 63 };
+
 /* ----------------------------------------------------------------------------- choosing a backend */
 
-static int by_rank(const void *a, const void *b)
+static const char *effective_type(const struct enclave_manager *manager, const char *type)
 {
-    const struct plugin *x = *(struct plugin *const *)a, *y = *(struct plugin *const *)b;
-    int32_t rx = x->loaded.ops.backend.auto_rank, ry = y->loaded.ops.backend.auto_rank;
-    return rx < ry ? -1 : rx > ry;
+    return !type || strcmp(type, "auto") == 0 ? manager->config.backend : type;
 }
 
-static size_t candidates(struct enclave_manager *manager, struct plugin **ret_list, size_t max)
+static int is_automatic(const struct enclave_manager *manager, const char *type)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < manager->registry.count && n < max; i++) {
-        struct plugin *p = manager->registry.plugins[i];
-        if (p->kind == ENCLAVE_PLUGIN_BACKEND && p->state == PLUGIN_LOADED &&
-            p->loaded.ops.backend.auto_rank > 0) {
-            ret_list[n++] = p;
-        }
-    }
-    qsort(ret_list, n, sizeof *ret_list, by_rank);
-    return n;
-}
-
-/* The first that works, in order of rank; decided once. */
-static int32_t choose_automatic(struct enclave_manager *manager, struct plugin **ret_backend,
-                                struct enclave_error *err)
-{
-    struct plugin *list[32];
-    struct plugin *chosen;
-    struct enclave_error why = ENCLAVE_ERROR_INIT;
-
-    pthread_mutex_lock(&manager->lock);
-    chosen = manager->automatic;
-    pthread_mutex_unlock(&manager->lock);
-    size_t count = chosen ? 0 : candidates(manager, list, sizeof list / sizeof *list);
-    if (count == 1) { /* no choice: whether it works, the create tells */
-        chosen = list[0];
-    }
-    for (size_t i = 0; !chosen && i < count; i++) {
-        struct enclave_error one = ENCLAVE_ERROR_INIT;
-        if (list[i]->loaded.ops.backend.probe(list[i]->backend, NULL, &one) == 0) {
-            chosen = list[i];
-        } else if (why.code == 0) {
-            why = one;
-        }
-    }
-    if (!chosen) {
-        return count == 0
-                   ? enclave_error_set(err, ENCLAVE_ENOTFOUND,
-                                       "no backend is loaded; 'enclave plugins' tells why")
-                   : enclave_error_set(err, ENCLAVE_EUNREACHABLE,
-                                       "no backend works here; the first said: %s", why.message);
-    }
-    pthread_mutex_lock(&manager->lock);
-    if (!manager->automatic) {
-        manager->automatic = chosen;
-        manager_log(manager, ENCLAVE_LOG_DEBUG, "backend auto: %s", chosen->name);
-    }
-    *ret_backend = manager->automatic;
-    pthread_mutex_unlock(&manager->lock);
-    return 0;
+    return strcmp(effective_type(manager, type), "auto") == 0;
 }
 
 static int32_t choose_backend(struct enclave_manager *manager, const char *type,
@@ -86,12 +41,14 @@ static int32_t choose_backend(struct enclave_manager *manager, const char *type,
 {
     char loaded[256];
 
-    if (!type || strcmp(type, "auto") == 0) {
-        type = manager->config.backend;
+    if (manager->delegate) { /* the types are the other manager's */
+        *ret_backend = manager->delegate;
+        return 0;
     }
-    if (strcmp(type, "auto") == 0) {
-        return choose_automatic(manager, ret_backend, err);
+    if (is_automatic(manager, type)) {
+        return automatic_backend(manager, ret_backend, err);
     }
+    type = effective_type(manager, type);
     struct plugin *backend = registry_find(&manager->registry, ENCLAVE_PLUGIN_BACKEND, type);
     if (!backend) {
         registry_names(&manager->registry, ENCLAVE_PLUGIN_BACKEND, loaded, sizeof loaded);
@@ -142,7 +99,7 @@ static int32_t check_capabilities(struct enclave_manager *manager, struct sandbo
                                   uint64_t explicit_bits, struct enclave_error *err)
 {
     struct plugin *backend = sandbox->backend;
-    uint64_t can = 0, wanted = fields_wanted(sandbox->config);
+    uint64_t can = 0, wanted = sandbox->wanted;
     char names[256];
     struct enclave_error why = ENCLAVE_ERROR_INIT;
     int32_t r = backend->loaded.ops.backend.capabilities(backend->backend, &can, &why);
@@ -156,7 +113,9 @@ static int32_t check_capabilities(struct enclave_manager *manager, struct sandbo
     if (refused) {
         join_names(refused, names, sizeof names);
         return enclave_error_set(err, ENCLAVE_EUNENFORCED,
-                                 "backend '%s' cannot enforce here what was asked for: %s",
+                                 "backend '%s' cannot enforce here what was asked for: %s; leave it"
+                                 " out, take another backend, or see in this one's README what it"
+                                 " needs",
                                  backend->name, names);
     }
     sandbox->unenforced = wanted & ~can;
@@ -285,7 +244,8 @@ static void start_command(struct enclave_manager *manager, struct sandbox *sandb
     struct enclave_process_events events = {sizeof events,  0,    sandbox,
                                             discard_output, NULL, command_ended};
     const char **argv = command_argv(command);
-    struct enclave_spawn spawn = {.size = sizeof spawn, .argv = argv, .window = 65536};
+    struct enclave_spawn spawn = {
+        .size = sizeof spawn, .flags = ENCLAVE_SPAWN_STAYS, .argv = argv, .window = 65536};
     void *process = NULL;
 
     if (!argv || sandbox->backend->loaded.ops.backend.spawn(sandbox->handle, &spawn, &events,
@@ -299,8 +259,28 @@ static void start_command(struct enclave_manager *manager, struct sandbox *sandb
 
 /* ---------------------------------------------------------------------------------------- making */
 
-static int32_t make(struct sandbox *sandbox, const struct enclave_create_options *options,
-                    uint64_t explicit_bits, struct enclave_error *err)
+/* What was told comes under names other than ours. */
+int32_t manager_take_metadata(struct sandbox *sandbox, const char *told, struct enclave_error *err)
+{
+    JSON_AUTO metadata = json_parse_object(told, "metadata of the backend", NULL);
+    if (!metadata) { /* not worth a sandbox */
+        metadata = json_object_new_object();
+    }
+    json_object_object_del(metadata, "command");
+    json_object_object_del(metadata, "owner");
+    json_object_object_del(metadata, "pool");
+    json_object_object_del(metadata, "reason");
+    uint64_t enforced = sandbox->wanted & ~sandbox->unenforced;
+    if (json_set(metadata, "enforced", fields_bit_names(enforced)) == 0 &&
+        json_set(metadata, "unenforced", fields_bit_names(sandbox->unenforced)) == 0) {
+        sandbox->metadata = json_text(metadata);
+    }
+    return sandbox->metadata ? 0 : enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+}
+
+static int32_t make(struct enclave_manager *manager, struct sandbox *sandbox,
+                    const struct enclave_create_options *options, uint64_t explicit_bits,
+                    struct enclave_error *err)
 {
     struct plugin *backend = sandbox->backend;
     struct buffer metadata = BUFFER_INIT(64 * 1024);
@@ -314,15 +294,21 @@ static int32_t make(struct sandbox *sandbox, const struct enclave_create_options
         .explicit_bits = explicit_bits & fields_wanted(sandbox->config),
         .progress = options->progress,
         .progress_ctx = options->progress_ctx,
+        .lease_ms = adopt_lease_ms(manager, sandbox),
     };
     void *handle = NULL;
     struct enclave_error why = ENCLAVE_ERROR_INIT;
     int32_t r = backend->loaded.ops.backend.create(backend->backend, &spec, &facts, &handle, &why);
     r = plugin_result(r, &why, backend->name, "create", err);
     if (r == 0) {
-        sandbox->handle = handle;
         sandbox->unenforced |= facts.unenforced;
-        sandbox->metadata = json_parse_object(metadata.data, "metadata of the backend", NULL);
+        sandbox->handle = handle;
+        r = manager_take_metadata(sandbox, metadata.data, err);
+        r = r == 0 ? adopt_save(manager, sandbox, err) : r;
+    }
+    if (r < 0 && sandbox->handle) {
+        (void)backend->loaded.ops.backend.destroy(sandbox->handle, &why);
+        sandbox->handle = NULL;
     }
     buffer_free(&metadata);
     return r;
@@ -347,7 +333,7 @@ static int32_t reserve_id(struct enclave_manager *manager, const char *wanted,
         if (!sandbox) {
             break;
         }
-        sandbox->created_s = sandbox->updated_s = manager_now_s(manager);
+        sandbox->created_s = sandbox->updated_s = sandbox->used_s = manager_now_s(manager);
         if (sandbox_map_add(&manager->sandboxes, sandbox) == 0) {
             *ret_sandbox = sandbox;
             return 0;
@@ -361,36 +347,136 @@ static int32_t reserve_id(struct enclave_manager *manager, const char *wanted,
     return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
 }
 
-static int32_t prepare(struct enclave_manager *manager, struct sandbox *sandbox, const char *type,
-                       const char *config_json, uint64_t *ret_bits, struct enclave_error *err)
+/* Rounded up: the manager's clock counts whole seconds, and 0 means none. */
+static int64_t whole_seconds(json_object *seconds)
 {
-    int32_t r = take_config(manager, sandbox, config_json, ret_bits, err);
-    if (r < 0) {
-        return r;
-    }
+    return (clock_seconds_to_ms(json_object_get_double(seconds)) + 999) / 1000;
+}
+
+int32_t manager_derive(struct enclave_manager *manager, struct sandbox *sandbox,
+                       struct enclave_error *err)
+{
     const char *dir =
         json_object_get_string(json_object_object_get(sandbox->config, "working_dir"));
     double timeout = json_object_get_double(json_object_object_get(sandbox->config, "timeout"));
     sandbox->working_dir = strdup(dir);
     sandbox->config_text = json_text(sandbox->config);
     sandbox->timeout_ms = clock_seconds_to_ms(timeout);
+    sandbox->wanted = fields_wanted(sandbox->config);
+    sandbox->ttl_s = whole_seconds(json_object_object_get(sandbox->config, "ttl"));
+    /* So that each command can have a process of its own besides the first. */
+    sandbox->turns.limit =
+        json_object_get_uint64(json_object_object_get(sandbox->config, "pids_limit")) / 2;
     if (!sandbox->working_dir || !sandbox->config_text) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     }
-    if ((r = choose_backend(manager, type, &sandbox->backend, err)) < 0 ||
-        (r = open_tools(manager, sandbox, err)) < 0) {
+    return backend_delegates(sandbox->backend) ? 0 : open_tools(manager, sandbox, err);
+}
+
+static int32_t prepare(struct enclave_manager *manager, struct sandbox *sandbox, const char *type,
+                       const char *config_json, uint64_t *ret_bits, struct enclave_error *err)
+{
+    int32_t r = take_config(manager, sandbox, config_json, ret_bits, err);
+    if (r < 0 || (r = choose_backend(manager, type, &sandbox->backend, err)) < 0 ||
+        (r = manager_derive(manager, sandbox, err)) < 0) {
         return r;
     }
-    return check_capabilities(manager, sandbox, *ret_bits, err);
+    return backend_delegates(sandbox->backend)
+               ? 0
+               : check_capabilities(manager, sandbox, *ret_bits, err);
 }
 
 static void publish(struct enclave_manager *manager, struct sandbox *sandbox)
 {
-    start_command(manager, sandbox);
+    if (!backend_delegates(sandbox->backend)) {
+        start_command(manager, sandbox);
+    }
+    json_object_put(sandbox->config); /* the text is a tenth of it */
+    sandbox->config = NULL;
     pthread_mutex_lock(&sandbox->lock);
     sandbox_set_status(sandbox, ENCLAVE_STATUS_RUNNING, manager_now_s(manager));
     pthread_mutex_unlock(&sandbox->lock);
-    atomic_fetch_add(&manager->created, 1);
+}
+
+int32_t manager_take_owner(struct sandbox *sandbox, const char *owner, struct enclave_error *err)
+{
+    size_t length = owner ? strnlen(owner, OWNER_MAX + 1) : 1;
+
+    for (size_t i = 0; owner && i < length; i++) {
+        length = owner[i] >= 0x20 && owner[i] < 0x7f ? length : 0;
+    }
+    if (length == 0 || length > OWNER_MAX) {
+        return enclave_error_set(err, ENCLAVE_EINVALID,
+                                 "owner: expected 1 to %d printable ASCII characters", OWNER_MAX);
+    }
+    if (owner && !(sandbox->owner = strdup(owner))) {
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* `request` may be NULL. */
+static int32_t create(struct enclave_manager *manager, const char *type, const char *config_json,
+                      const struct enclave_create_options *options, struct request *request,
+                      char ret_id[ENCLAVE_ID_SIZE], struct enclave_error *err)
+{
+    int64_t started_us = clock_monotonic_us();
+    struct sandbox *sandbox = NULL;
+    uint64_t explicit_bits = 0;
+    int delegated = 0;
+
+    int32_t r = reserve_id(manager, options->id, &sandbox, err);
+    if (r == 0 && (r = manager_take_owner(sandbox, options->owner, err)) == 0) {
+        sandbox->transient = (options->flags & ENCLAVE_CREATE_TRANSIENT) != 0;
+        sandbox->request = request;
+        r = prepare(manager, sandbox, type, config_json, &explicit_bits, err);
+    }
+    if (r == 0 && backend_delegates(sandbox->backend)) {
+        delegated = 1; /* what fails then says so itself */
+        r = delegate_make(manager, &sandbox, type, config_json, options, err);
+    } else if (r == 0) {
+        r = make(manager, sandbox, options, explicit_bits, err);
+    }
+    if (sandbox && sandbox->backend && is_automatic(manager, type)) {
+        r = automatic_tried(manager, sandbox->backend, r, err);
+    }
+    if (r == 0) {
+        publish(manager, sandbox);
+        stats_record(manager->stats, STATS_CREATE, clock_monotonic_us() - started_us);
+        memcpy(ret_id, sandbox->id, ENCLAVE_ID_SIZE);
+    } else if (sandbox) {
+        if (sandbox_map_remove(&manager->sandboxes, sandbox)) {
+            sandbox_unref(sandbox);
+        }
+    }
+    sandbox_unref(sandbox);
+    return r < 0 && !delegated ? enclave_error_prefix(err, r, "create a sandbox: ") : r;
+}
+
+static int32_t create_with_key(struct enclave_manager *manager, const char *type,
+                               const char *config_json,
+                               const struct enclave_create_options *options,
+                               char ret_id[ENCLAVE_ID_SIZE], struct enclave_error *err)
+{
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    struct request *request = NULL;
+    JSON_AUTO config = json_parse_object(config_json, "configuration", &why);
+
+    int32_t r = config ? 0 : enclave_error_prefix(&why, why.code, "create a sandbox: ");
+    if (config) {
+        struct request_print print =
+            request_fingerprint(effective_type(manager, type), config, options->id);
+        r = request_begin(&manager->requests, options->request_key, print, options->cancel,
+                          &request, ret_id, &why);
+    }
+    if (request) {
+        r = create(manager, type, config_json, options, request, ret_id, &why);
+        request_end(&manager->requests, request, r, ret_id, &why);
+    }
+    if (r < 0 && err) {
+        *err = why;
+    }
+    return r;
 }
 
 int32_t enclave_manager_create_sandbox(struct enclave_manager *manager, const char *type,
@@ -399,8 +485,6 @@ int32_t enclave_manager_create_sandbox(struct enclave_manager *manager, const ch
                                        char ret_id[ENCLAVE_ID_SIZE], struct enclave_error *err)
 {
     struct enclave_create_options options = no_options;
-    struct sandbox *sandbox = NULL;
-    uint64_t explicit_bits = 0;
 
     if (!manager || !ret_id) {
         return enclave_error_set(err, ENCLAVE_EINVALID,
@@ -416,127 +500,6 @@ int32_t enclave_manager_create_sandbox(struct enclave_manager *manager, const ch
     if (cancel_triggered(options.cancel)) {
         return enclave_error_set(err, ENCLAVE_ECANCELLED, "create a sandbox: cancelled");
     }
-    int32_t r = reserve_id(manager, options.id, &sandbox, err);
-    if (r == 0) {
-        r = prepare(manager, sandbox, type, config_json, &explicit_bits, err);
-    }
-    if (r == 0) {
-        r = make(sandbox, &options, explicit_bits, err);
-    }
-    if (r == 0) {
-        publish(manager, sandbox);
-        memcpy(ret_id, sandbox->id, ENCLAVE_ID_SIZE);
-    } else if (sandbox) {
-        if (sandbox_map_remove(&manager->sandboxes, sandbox)) {
-            sandbox_unref(sandbox);
-        }
-    }
-    sandbox_unref(sandbox);
-    return r < 0 ? enclave_error_prefix(err, r, "create a sandbox: ") : 0;
-}
-
-/* ---------------------------------------------------------------------------------------- ending */
-
-static int32_t refuse_unfinished(struct sandbox *sandbox, const char *what,
-                                 struct enclave_error *err)
-{
-    pthread_mutex_lock(&sandbox->lock);
-    int unfinished = sandbox->status == ENCLAVE_STATUS_INITIALIZING;
-    pthread_mutex_unlock(&sandbox->lock);
-    return unfinished
-               ? enclave_error_set(err, ENCLAVE_ESTATE,
-                                   "%s: sandbox '%s' is still being created; cancel its creation",
-                                   what, sandbox->id)
-               : 0;
-}
-
-static int32_t stop(struct enclave_manager *manager, struct sandbox *sandbox,
-                    struct enclave_error *err)
-{
-    pthread_mutex_lock(&sandbox->lock);
-    void *handle = sandbox->handle;
-    if (sandbox->status == ENCLAVE_STATUS_STOPPED || !handle) {
-        pthread_mutex_unlock(&sandbox->lock);
-        return 0;
-    }
-    sandbox->users++; /* a delete must not take the handle away meanwhile */
-    sandbox_set_status(sandbox, ENCLAVE_STATUS_STOPPING, manager_now_s(manager));
-    pthread_mutex_unlock(&sandbox->lock);
-
-    struct enclave_error why = ENCLAVE_ERROR_INIT;
-    int32_t r = sandbox->backend->loaded.ops.backend.stop(handle, &why);
-    r = plugin_result(r, &why, sandbox->backend->name, "stop", &why);
-
-    pthread_mutex_lock(&sandbox->lock);
-    sandbox_set_status(sandbox, r < 0 ? ENCLAVE_STATUS_ERROR : ENCLAVE_STATUS_STOPPED,
-                       manager_now_s(manager));
-    (void)snprintf(sandbox->reason, sizeof sandbox->reason, "%s", r < 0 ? why.message : "");
-    if (--sandbox->users == 0) {
-        pthread_cond_broadcast(&sandbox->left);
-    }
-    pthread_mutex_unlock(&sandbox->lock);
-    return r < 0 ? enclave_error_set(err, r, "stop sandbox '%s': %s", sandbox->id, why.message) : 0;
-}
-
-int32_t enclave_manager_stop_sandbox(struct enclave_manager *manager, const char *id,
-                                     struct enclave_error *err)
-{
-    struct sandbox *sandbox = manager_find(manager, id, "stop a sandbox", err);
-    if (!sandbox) {
-        return manager ? ENCLAVE_ENOTFOUND : ENCLAVE_EINVALID;
-    }
-    int32_t r = refuse_unfinished(sandbox, "stop", err);
-    if (r == 0) {
-        r = stop(manager, sandbox, err);
-    }
-    sandbox_unref(sandbox);
-    return r;
-}
-
-int32_t manager_destroy(struct enclave_manager *manager, struct sandbox *sandbox,
-                        struct enclave_error *err)
-{
-    const struct enclave_backend_ops *ops = &sandbox->backend->loaded.ops.backend;
-    struct enclave_error why = ENCLAVE_ERROR_INIT;
-    int32_t r = 0;
-
-    (void)stop(manager, sandbox, NULL); /* what it cannot end, destroy reports */
-    pthread_mutex_lock(&sandbox->lock);
-    struct startup_command *command = &sandbox->command;
-    while (sandbox->users > 0 || (command->process && !command->exited)) {
-        pthread_cond_wait(&sandbox->left, &sandbox->lock);
-    }
-    void *handle = sandbox->handle, *process = command->process;
-    sandbox->handle = command->process = NULL;
-    pthread_mutex_unlock(&sandbox->lock);
-    if (process) {
-        ops->process_release(process);
-    }
-    if (handle) {
-        r = ops->destroy(handle, &why);
-        r = plugin_result(r, &why, sandbox->backend->name, "destroy", &why);
-        atomic_fetch_add(&manager->deleted, 1);
-    }
-    if (r < 0) {
-        enclave_error_set(err, r, "delete sandbox '%s': %s", sandbox->id, why.message);
-    }
-    sandbox_unref(sandbox);
-    return r;
-}
-
-int32_t enclave_manager_delete_sandbox(struct enclave_manager *manager, const char *id,
-                                       struct enclave_error *err)
-{
-    struct sandbox *sandbox = manager_find(manager, id, "delete a sandbox", err);
-    if (!sandbox) {
-        return manager ? ENCLAVE_ENOTFOUND : ENCLAVE_EINVALID;
-    }
-    int32_t r = refuse_unfinished(sandbox, "delete", err);
-    if (r == 0 && sandbox_map_remove(&manager->sandboxes, sandbox)) {
-        r = manager_destroy(manager, sandbox, err);
-    } else if (r == 0) {
-        r = enclave_error_set(err, ENCLAVE_ENOTFOUND, "delete a sandbox: no sandbox '%s'", id);
-    }
-    sandbox_unref(sandbox);
-    return r;
+    return options.request_key ? create_with_key(manager, type, config_json, &options, ret_id, err)
+                               : create(manager, type, config_json, &options, NULL, ret_id, err);
 }

@@ -12,32 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A tool as an OpenAI function schema. NULL without memory. */
-json_object *describe_tool(const struct plugin *tool)
-{
-    json_object *schema = json_object_new_object();
-    json_object *function = json_object_new_object();
-    /* Parsed anew, because a json-c object must not be shared between threads. */
-    json_object *parameters = json_parse_own(tool->loaded.ops.tool.parameters);
-
-    if (json_set_string(function, "name", tool->name) < 0 ||
-        json_set_string(function, "description", tool->loaded.ops.tool.description) < 0) {
-        json_object_put(parameters);
-        parameters = NULL;
-    }
-    if (!parameters || json_set(function, "parameters", parameters) < 0 ||
-        json_set_string(schema, "type", "function") < 0) {
-        json_object_put(function);
-        json_object_put(schema);
-        return NULL;
-    }
-    if (json_set(schema, "function", function) < 0) {
-        json_object_put(schema);
-        return NULL;
-    }
-    return schema;
-}
-
 static int32_t check_arguments(const struct enclave_manager *manager, char **ret_json,
                                struct enclave_error *err)
 {
@@ -55,6 +29,7 @@ int32_t enclave_manager_get_config(struct enclave_manager *manager, char **ret_j
     if (r < 0) {
         return r;
     }
+    registry_complete(&manager->registry);
     JSON_AUTO rows = json_object_new_array();
     if (!rows || config_describe(&manager->config, rows) < 0) {
         return json_hand_out(NULL, "describe the setup", ret_json, err);
@@ -127,6 +102,7 @@ static int32_t rows_of(struct enclave_manager *manager, int backends,
     if (r < 0) {
         return r;
     }
+    registry_complete(&manager->registry);
     JSON_AUTO rows = json_object_new_array();
     for (size_t i = 0; rows && i < manager->registry.count; i++) {
         struct plugin *p = manager->registry.plugins[i];
@@ -173,6 +149,9 @@ static json_object *probe_backend(struct plugin *p)
     }
     if (r == 0) {
         r = json_set(row, "can", fields_bit_names(can));
+    }
+    if (r == 0) {
+        r = json_set_int(row, "auto_rank", ops->auto_rank);
     }
     buffer_free(&report);
     if (r < 0) {

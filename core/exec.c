@@ -18,7 +18,9 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { WINDOW = 256 * 1024 };
+/* Enough to keep a program writing while credit is on its way through an engine; a caller that is
+ * slow costs twice that. */
+enum { WINDOW = 1024 * 1024 };
 
 /* Before each piece in the queue. */
 struct piece {
@@ -26,7 +28,7 @@ struct piece {
     uint32_t length;
 };
 
-/* Both windows full of pieces of one byte. */
+/* Both windows full of pieces of one byte, of one stream and the other in turns. */
 enum { QUEUE_MAX = 2 * WINDOW * (1 + sizeof(struct piece)) };
 
 struct running {
@@ -36,6 +38,7 @@ struct running {
     pthread_mutex_t lock; /* guards all below; taken inside a cancel handle's lock */
     pthread_cond_t wake;
     struct buffer queue;
+    size_t last_piece; /* where it begins in the queue that is not empty */
     int exited;
     int writable;
     int cancelled;
@@ -66,30 +69,53 @@ static int keep(struct exec_stream *to, const void *data, uint64_t length, int *
 
 /* ------------------------------------------------------------------ events, in the backend's thread */
 
+/* What follows a piece of the same stream becomes part of it. 0 or a negative code. */
+static int32_t queue_output(struct running *run, uint32_t stream, const void *data, uint32_t length)
+{
+    struct piece piece = {0};
+    size_t before = run->queue.length, at = run->last_piece;
+    int32_t r = 0;
+
+    if (before > 0) {
+        memcpy(&piece, run->queue.data + at, sizeof piece);
+    }
+    if (before == 0 || piece.stream != stream) {
+        at = before;
+        piece = (struct piece){stream, 0};
+        r = buffer_append(&run->queue, &piece, sizeof piece);
+    }
+    r = r < 0 ? r : buffer_append(&run->queue, data, length);
+    if (r < 0) { /* the queue, and its last piece, are as they were */
+        run->queue.length = before;
+        return r;
+    }
+    piece.length += length;
+    memcpy(run->queue.data + at, &piece, sizeof piece);
+    run->last_piece = at;
+    return 0;
+}
+
 static uint64_t on_output(void *ctx, uint32_t stream, const void *data, uint64_t length)
 {
     struct running *run = ctx;
     uint64_t taken = length;
+    int wake = 1;
 
     pthread_mutex_lock(&run->lock);
     if (!run->queued_mode) {
         run->over_limit |= keep(stream_of(run->exec, stream), data, length, &run->nomem);
-        if (run->nomem || (run->over_limit && run->exec->kill_on_limit)) {
-            pthread_cond_signal(&run->wake);
-        }
+        wake = run->nomem || (run->over_limit && run->exec->kill_on_limit);
+    } else if (queue_output(run, stream, data, (uint32_t)length) == 0) {
+        taken = 0;
     } else {
-        struct piece piece = {stream, (uint32_t)length};
-        if (buffer_append(&run->queue, &piece, sizeof piece) == 0) {
-            if (buffer_append(&run->queue, data, (size_t)length) == 0) {
-                taken = 0;
-            } else {
-                run->queue.length -= sizeof piece;
-            }
-        }
-        run->nomem |= taken != 0;
-        pthread_cond_signal(&run->wake);
+        run->nomem = 1;
     }
     pthread_mutex_unlock(&run->lock);
+    /* A caller that is woken under the lock would have to wait for it again. `run` is still there:
+     * `exit` comes after this. */
+    if (wake) {
+        pthread_cond_signal(&run->wake);
+    }
     return taken;
 }
 
@@ -319,6 +345,7 @@ static void fill_outcome(struct running *run, uint32_t killed_for, int64_t start
         .wall_us = clock_monotonic_us() - started_us,
         .cpu_us = end->cpu_us,
         .peak_memory = end->peak_memory,
+        .forked = (end->flags & ENCLAVE_EXIT_FLAG_FORKED) != 0,
     };
 }
 

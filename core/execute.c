@@ -1,10 +1,13 @@
 /*
- * execute.c - enclave_manager_execute_tool: from the caller's parameters to the result.
+ * execute.c - one execution of a tool: from the caller's parameters to the result.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "execute.h"
+
 #include "call.h"
 #include "clock.h"
+#include "delegate.h"
 #include "id.h"
 #include "json.h"
 #include "manager.h"
@@ -20,9 +23,8 @@ static const struct enclave_execute_options no_options = ENCLAVE_EXECUTE_OPTIONS
 
 enum { DEFAULT_TIMEOUT_MS = 30000 };
 
-/* Options of an older or newer caller, as far as we know them. */
-static int32_t take_options(struct enclave_execute_options *to,
-                            const struct enclave_execute_options *from, struct enclave_error *err)
+int32_t execute_take_options(struct enclave_execute_options *to,
+                             const struct enclave_execute_options *from, struct enclave_error *err)
 {
     *to = no_options;
     if (from && from->size < sizeof from->size) {
@@ -150,6 +152,22 @@ static void call_end(struct enclave_call *call)
     (void)pthread_mutex_destroy(&call->lock);
 }
 
+int32_t execute_take_id(const struct enclave_execute_options *options,
+                        char ret_id[EXECUTION_ID_SIZE], struct enclave_error *err)
+{
+    if (!options->execution_id) {
+        return id_random(ret_id, 16) < 0
+                   ? enclave_error_set(err, ENCLAVE_EIO, "no random numbers for an execution id")
+                   : 0;
+    }
+    if (strlen(options->execution_id) >= EXECUTION_ID_SIZE) {
+        return enclave_error_set(err, ENCLAVE_EINVALID, "the execution id is longer than %d bytes",
+                                 EXECUTION_ID_SIZE - 1);
+    }
+    (void)snprintf(ret_id, EXECUTION_ID_SIZE, "%s", options->execution_id);
+    return 0;
+}
+
 static int32_t call_begin(struct enclave_call *call, struct sandbox *sandbox,
                           const struct enclave_execute_options *options, int64_t timeout_ms,
                           int64_t now_us, struct enclave_error *err)
@@ -161,17 +179,7 @@ static int32_t call_begin(struct enclave_call *call, struct sandbox *sandbox,
         .deadline_us = timeout_ms > 0 ? now_us + timeout_ms * 1000 : INT64_MAX,
         .lock = PTHREAD_MUTEX_INITIALIZER,
     };
-    if (options->execution_id) {
-        if (strlen(options->execution_id) >= sizeof call->execution_id) {
-            return enclave_error_set(err, ENCLAVE_EINVALID,
-                                     "the execution id is longer than %zu bytes",
-                                     sizeof call->execution_id - 1);
-        }
-        (void)snprintf(call->execution_id, sizeof call->execution_id, "%s", options->execution_id);
-    } else if (id_random(call->execution_id, 16) < 0) {
-        return enclave_error_set(err, ENCLAVE_EIO, "no random numbers for an execution id");
-    }
-    return 0;
+    return execute_take_id(options, call->execution_id, err);
 }
 
 /* A file operation that was cut short is an end of the execution, not a failure of the call. */
@@ -238,10 +246,22 @@ static int32_t no_such_tool(const struct sandbox *sandbox, const char *name,
                              sandbox->id, enabled);
 }
 
-static int32_t execute_in(struct sandbox *sandbox, const char *name, const char *params_json,
-                          const struct enclave_execute_options *options,
-                          struct enclave_result **ret_result, struct enclave_error *err)
+static void count(struct stats *stats, const struct plugin *tool,
+                  const struct enclave_result *result)
 {
+    stats_execution(stats, tool->number, result ? result->cause : 0);
+    if (result) {
+        stats_record(stats, STATS_EXECUTE, result->wall_us);
+    }
+}
+
+int32_t execute_entered(struct enclave_manager *manager, struct sandbox *sandbox, const char *name,
+                        const char *params_json, const struct enclave_execute_options *options,
+                        struct enclave_result **ret_result, struct enclave_error *err)
+{
+    if (backend_delegates(sandbox->backend)) {
+        return delegate_execute(manager, sandbox, name, params_json, options, ret_result, err);
+    }
     struct sandbox_tool *tool = sandbox_find_tool(sandbox, name);
     if (!tool) {
         return no_such_tool(sandbox, name, err);
@@ -253,7 +273,21 @@ static int32_t execute_in(struct sandbox *sandbox, const char *name, const char 
     if (r == 0) {
         r = run_tool(sandbox, tool, params, options, ret_result, err);
     }
+    count(manager->stats, tool->plugin, r == 0 ? *ret_result : NULL);
     return r < 0 ? enclave_error_prefix(err, r, "tool '%s': ", name) : 0;
+}
+
+int32_t execute_in(struct enclave_manager *manager, struct sandbox *sandbox, const char *tool,
+                   const char *params, const struct enclave_execute_options *options,
+                   struct enclave_result **ret_result, struct enclave_error *err)
+{
+    int32_t r = sandbox_enter(sandbox, "execute a tool", manager_now_s(manager), err);
+    if (r == 0) {
+        r = execute_entered(manager, sandbox, tool, params, options, ret_result, err);
+        sandbox_leave(sandbox, manager_now_s(manager));
+        (void)delegate_notice(manager, sandbox, r);
+    }
+    return r;
 }
 
 int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char *id,
@@ -267,23 +301,17 @@ int32_t enclave_manager_execute_tool(struct enclave_manager *manager, const char
         return enclave_error_set(err, ENCLAVE_EINVALID,
                                  "execute a tool: manager, tool or ret_result is NULL");
     }
-    int32_t r = take_options(&options, given, err);
+    int32_t r = execute_take_options(&options, given, err);
     if (r < 0) {
         return r;
     }
     manager_begin(manager);
-    struct sandbox *sandbox = manager_find(manager, id, "execute a tool", err);
-    if (!sandbox) {
-        manager_end(manager);
-        return ENCLAVE_ENOTFOUND;
-    }
-    r = sandbox_enter(sandbox, "execute a tool", manager_now_s(manager), err);
+    struct sandbox *sandbox = NULL;
+    r = manager_find(manager, id, "execute a tool", &sandbox, err);
     if (r == 0) {
-        r = execute_in(sandbox, tool, params, &options, ret_result, err);
-        sandbox_leave(sandbox);
-        atomic_fetch_add(&manager->executions, 1);
+        r = execute_in(manager, sandbox, tool, params, &options, ret_result, err);
+        sandbox_unref(sandbox);
     }
-    sandbox_unref(sandbox);
     manager_end(manager); /* the last touch: the manager may be freed from here on */
     return r;
 }

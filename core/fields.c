@@ -378,6 +378,7 @@ static uint64_t asks_hosts(json_object *value)
 
 static const struct field fields[] = {
     {"timeout", "30", "seconds an execution may take; 0: no limit", check_seconds, NULL, 0},
+    {"ttl", "0", "seconds that it may live; 0: no limit of its own", check_seconds, NULL, 0},
     {"tools_config", "{}", "tools to enable, with their options", check_tools, NULL, 0},
     {"working_dir", "\"/sandbox\"", "directory in which tools start", check_directory, NULL, 0},
     {"env_vars", "{}", "environment variables", check_environment, NULL, 1},
@@ -483,7 +484,7 @@ json_object *fields_defaults(struct enclave_error *err)
     return config;
 }
 
-static const char *suggest(const char *name)
+const char *field_suggest(const char *name)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         if (option_similar(name, fields[i].name)) {
@@ -548,7 +549,7 @@ int32_t fields_apply(json_object *config, json_object *given, uint64_t *explicit
             if (is_ignored(name)) {
                 continue;
             }
-            const char *near = suggest(name);
+            const char *near = field_suggest(name);
             return enclave_error_set(err, ENCLAVE_EINVALID, "unknown field '%.80s'%s%s%s", name,
                                      near ? "; did you mean '" : "", near ? near : "",
                                      near ? "'?" : "");

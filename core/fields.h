@@ -25,6 +25,8 @@ struct field {
 };
 
 const struct field *field_find(const char *name);
+/* The name of a field that a misspelt one may mean, or NULL. */
+const char *field_suggest(const char *name);
 size_t field_count(void);
 const struct field *field_at(size_t index);
 

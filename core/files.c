@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "buffer.h"
+#include "delegate.h"
 #include "folder_tar.h"
 #include "manager.h"
 #include "plugin_call.h"
@@ -24,11 +25,12 @@ static int32_t begin(struct enclave_manager *manager, const char *id, const char
     if (!path || !*path) {
         return enclave_error_set(err, ENCLAVE_EINVALID, "%s: the path is empty", what);
     }
-    struct sandbox *sandbox = manager_find(manager, id, what, err);
-    if (!sandbox) {
-        return manager ? ENCLAVE_ENOTFOUND : ENCLAVE_EINVALID;
+    struct sandbox *sandbox = NULL;
+    int32_t r = manager_find(manager, id, what, &sandbox, err);
+    if (r < 0) {
+        return r;
     }
-    int32_t r = sandbox_enter(sandbox, what, manager_now_s(manager), err);
+    r = sandbox_enter(sandbox, what, manager_now_s(manager), err);
     if (r == 0) {
         void *op;
         memcpy(&op, (const char *)&sandbox->backend->loaded.ops.backend + offset, sizeof op);
@@ -38,15 +40,17 @@ static int32_t begin(struct enclave_manager *manager, const char *id, const char
         }
         r = enclave_error_set(err, ENCLAVE_ENOTSUP, "%s: backend '%s' cannot do it", what,
                               sandbox->backend->name);
-        sandbox_leave(sandbox);
+        sandbox_leave(sandbox, manager_now_s(manager));
     }
     sandbox_unref(sandbox);
     return r;
 }
 
-static void end(struct sandbox *sandbox)
+/* `r` is what came of it. */
+static void end(struct enclave_manager *manager, struct sandbox *sandbox, int32_t r)
 {
-    sandbox_leave(sandbox);
+    sandbox_leave(sandbox, manager_now_s(manager));
+    (void)delegate_notice(manager, sandbox, r);
     sandbox_unref(sandbox);
 }
 
@@ -69,7 +73,7 @@ int32_t enclave_manager_put_archive(struct enclave_manager *manager, const char 
         r = sandbox->backend->loaded.ops.backend.put_archive(sandbox->handle, &request, -1, tar,
                                                              &why);
         r = plugin_result(r, &why, sandbox->backend->name, "put_archive", err);
-        end(sandbox);
+        end(manager, sandbox, r);
     }
     return r;
 }
@@ -112,7 +116,7 @@ int32_t enclave_manager_get_archive(struct enclave_manager *manager, const char 
         r = sandbox->backend->loaded.ops.backend.get_archive(sandbox->handle, &request, -1, tar,
                                                              &why);
         r = plugin_result(r, &why, sandbox->backend->name, "get_archive", err);
-        end(sandbox);
+        end(manager, sandbox, r);
     }
     return r;
 }
@@ -161,7 +165,7 @@ int32_t enclave_manager_put_file(struct enclave_manager *manager, const char *id
         r = sandbox->backend->loaded.ops.backend.file_write(sandbox->handle, &request, -1, &from,
                                                             &why);
         r = plugin_result(r, &why, sandbox->backend->name, "file_write", err);
-        end(sandbox);
+        end(manager, sandbox, r);
     }
     return r;
 }
@@ -187,7 +191,7 @@ int32_t enclave_manager_get_file(struct enclave_manager *manager, const char *id
     struct enclave_error why = ENCLAVE_ERROR_INIT;
     r = sandbox->backend->loaded.ops.backend.file_read(sandbox->handle, &request, -1, &to, &why);
     r = plugin_result(r, &why, sandbox->backend->name, "file_read", err);
-    end(sandbox);
+    end(manager, sandbox, r);
     uint64_t length = content.length;
     char *data = r == 0 ? buffer_steal(&content) : NULL;
     buffer_free(&content);

@@ -226,7 +226,7 @@ int64_t folder_tar_read(void *ctx, void *to, uint64_t capacity)
         buffer_clear(&tar->pending);
         tar->pending_read = 0;
     }
-    while (tar->pending.length == 0 && !tar->done) {
+    while (tar->pending.length < BLOCK && !tar->done) { /* a step for each header is slow */
         int32_t r = tar->error.code  ? tar->error.code
                     : tar->file >= 0 ? next_block(tar)
                                      : next_entry(tar);

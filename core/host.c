@@ -4,18 +4,32 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "call.h"
+#include "id.h"
 #include "manager.h"
+
+#include <enclave/backend.h>
+
+#include <string.h>
 
 static void host_log(void *ctx, uint32_t level, const char *message)
 {
     manager_log(ctx, level, "%s", message ? message : "");
 }
 
+static void host_owner_gone(void *ctx, const char *id)
+{
+    struct enclave_manager *manager = ctx;
+    stats_reclaimed(manager->stats, "owner_gone");
+    manager_log(manager, ENCLAVE_LOG_INFO, "sandbox '%s' reclaimed: owner_gone",
+                id && id_valid(id) ? id : "?");
+}
+
+static const struct enclave_reclaimed host_reclaimed = {sizeof host_reclaimed, 0, host_owner_gone};
+
 static const void *host_extension(void *ctx, const char *id)
 {
     (void)ctx;
-    (void)id;
-    return NULL; /* this version has none */
+    return id && strcmp(id, ENCLAVE_RECLAIMED) == 0 ? &host_reclaimed : NULL;
 }
 
 void host_init(struct enclave_manager *manager)

@@ -1,147 +1,221 @@
 /*
- * info.c - what the manager tells about its sandboxes: info, list, tools, stats.
+ * info.c - what the manager tells about its sandboxes: info, list, tools. Written as text from parts that are
+ * text already: a list of 10,000 would take a second as a tree.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "clock.h"
-#include "fields.h"
+#include "buffer.h"
+#include "delegate.h"
 #include "json.h"
 #include "manager.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ------------------------------------------------------------------------------------------ info */
-
-static json_object *tools_of(const struct sandbox *sandbox)
+/* What others wrote, as a JSON string. */
+static int32_t append_quoted(struct buffer *to, const char *text)
 {
-    json_object *tools = json_object_new_object();
-    for (size_t i = 0; tools && i < sandbox->tool_count; i++) {
-        const struct plugin *plugin = sandbox->tools[i].plugin;
-        if (json_set(tools, plugin->name, describe_tool(plugin)) < 0) {
-            json_object_put(tools);
-            return NULL;
-        }
+    JSON_AUTO string = json_string_lossy(text, strlen(text));
+    char *quoted = string ? json_text(string) : NULL;
+    int32_t r = quoted ? buffer_append_text(to, quoted) : ENCLAVE_ENOMEM;
+    free(quoted);
+    return r;
+}
+
+/* All in turn, up to a NULL. */
+static int32_t append_texts(struct buffer *to, ...)
+{
+    int32_t r = 0;
+    va_list texts;
+    va_start(texts, to);
+    for (const char *text; r == 0 && (text = va_arg(texts, const char *));) {
+        r = buffer_append_text(to, text);
     }
-    return tools;
+    va_end(texts);
+    return r;
+}
+
+static int32_t append_tools(struct buffer *to, const struct sandbox *sandbox)
+{
+    int32_t r = buffer_append_text(to, "{");
+    for (size_t i = 0; r == 0 && i < sandbox->tool_count; i++) {
+        const struct plugin *plugin = sandbox->tools[i].plugin;
+        r = append_texts(to, i ? ",\"" : "\"", plugin->name, "\":", plugin->described, NULL);
+    }
+    return r == 0 ? buffer_append_text(to, "}") : r;
 }
 
 /* How the startup command fares; the sandbox's lock is held. */
-static json_object *command_state(const struct startup_command *command)
+static int32_t append_command(struct buffer *to, const struct startup_command *command)
 {
-    json_object *state = json_object_new_object();
-    int32_t r = json_set(state, "running", json_object_new_boolean(!command->exited));
-    if (r == 0 && command->exited) {
-        if (command->end.how == ENCLAVE_EXIT_EXITED) {
-            r = json_set_int(state, "exit_code", command->end.code);
-        } else if (command->end.how == ENCLAVE_EXIT_SIGNALED) {
-            r = json_set_int(state, "signal", command->end.signal);
-        }
-        if (r == 0 && command->reason[0]) {
-            r = json_set(state, "reason",
-                         json_string_lossy(command->reason, strlen(command->reason)));
-        }
+    char end[64] = "";
+    if (command->exited && command->end.how == ENCLAVE_EXIT_EXITED) {
+        (void)snprintf(end, sizeof end, ",\"exit_code\":%d", (int)command->end.code);
+    } else if (command->exited && command->end.how == ENCLAVE_EXIT_SIGNALED) {
+        (void)snprintf(end, sizeof end, ",\"signal\":%d", (int)command->end.signal);
     }
-    if (r < 0) {
-        json_object_put(state);
-        return NULL;
+    int32_t r = append_texts(to, ",\"command\":{\"running\":", command->exited ? "false" : "true",
+                             end, NULL);
+    if (r == 0 && command->exited && command->reason[0]) {
+        r = buffer_append_text(to, ",\"reason\":");
+        r = r == 0 ? append_quoted(to, command->reason) : r;
     }
-    return state;
+    return r == 0 ? buffer_append_text(to, "}") : r;
 }
 
-static json_object *metadata_of(struct sandbox *sandbox)
+/* The lock is held. */
+static int32_t append_metadata(struct buffer *to, const struct sandbox *sandbox)
 {
-    json_object *metadata = NULL;
-    if (!sandbox->metadata) {
-        metadata = json_object_new_object();
-    } else if (json_object_deep_copy(sandbox->metadata, &metadata, NULL) != 0) {
-        return NULL;
-    }
-    int32_t r = json_set(metadata, "unenforced", fields_bit_names(sandbox->unenforced));
+    int32_t r = buffer_append(to, sandbox->metadata, strlen(sandbox->metadata) - 1);
     if (r == 0 && sandbox->command.process) {
-        r = json_set(metadata, "command", command_state(&sandbox->command));
+        r = append_command(to, &sandbox->command);
+    }
+    if (r == 0 && sandbox->owner) {
+        r = buffer_append_text(to, ",\"owner\":");
+        r = r == 0 ? append_quoted(to, sandbox->owner) : r;
+    }
+    if (r == 0 && sandbox->pool) {
+        r = append_texts(to, ",\"pool\":\"", sandbox->pool->name, "\"", NULL);
     }
     if (r == 0 && sandbox->reason[0]) {
-        r = json_set(metadata, "reason",
-                     json_string_lossy(sandbox->reason, strlen(sandbox->reason)));
+        r = buffer_append_text(to, ",\"reason\":");
+        r = r == 0 ? append_quoted(to, sandbox->reason) : r;
     }
-    if (r < 0) {
-        json_object_put(metadata);
-        return NULL;
-    }
-    return metadata;
+    return r == 0 ? buffer_append_text(to, "}") : r;
 }
 
-static json_object *config_of(struct sandbox *sandbox)
+/* Of one that is still being made, most is still being written, by another thread. The lock is held. */
+static int32_t append_fields(struct buffer *to, const struct sandbox *sandbox)
 {
-    json_object *config = NULL;
-    return json_object_deep_copy(sandbox->config, &config, NULL) == 0 ? config : NULL;
+    int made = sandbox->status != ENCLAVE_STATUS_INITIALIZING;
+    int32_t r = append_texts(to, "{\"id\":\"", sandbox->id, "\",\"status\":\"",
+                             enclave_status_name(sandbox->status), "\",\"type\":", NULL);
+    if (r == 0) {
+        r = made ? append_texts(to, "\"", sandbox->backend->name,
+                                "\",\"config\":", sandbox->config_text, NULL)
+                 : buffer_append_text(to, "null,\"config\":{}");
+    }
+    if (r == 0) {
+        r = append_texts(to, ",\"created_at\":\"", sandbox->created, "\",\"updated_at\":\"",
+                         sandbox->updated, "\",\"metadata\":", NULL);
+    }
+    if (r == 0) {
+        r = made ? append_metadata(to, sandbox) : buffer_append_text(to, "{}");
+    }
+    if (r == 0) {
+        r = buffer_append_text(to, ",\"available_tools\":");
+    }
+    if (r == 0) {
+        r = made ? append_tools(to, sandbox) : buffer_append_text(to, "{}");
+    }
+    return r == 0 ? buffer_append_text(to, "}") : r;
 }
 
-/* NULL without memory. `*ret_status` is the status that it shows. */
-static json_object *info_of(struct enclave_manager *manager, struct sandbox *sandbox,
-                            uint32_t *ret_status)
+/* Only when it has the status that is wanted, or for 0; `before` comes first. */
+static int32_t append_info(struct buffer *to, const char *before, struct enclave_manager *manager,
+                           struct sandbox *sandbox, uint32_t wanted)
 {
-    char created[CLOCK_TEXT_SIZE], updated[CLOCK_TEXT_SIZE];
-    json_object *info = json_object_new_object();
-
+    int32_t r = 0;
     pthread_mutex_lock(&sandbox->lock);
-    *ret_status = sandbox_refresh(sandbox, manager_now_s(manager));
-    clock_format_utc(sandbox->created_us, created);
-    clock_format_utc(sandbox->updated_us, updated);
-    int made = *ret_status != ENCLAVE_STATUS_INITIALIZING; /* the rest is still being written */
-    int32_t r = json_set_string(info, "id", sandbox->id);
-    if (r == 0) {
-        r = json_set_string(info, "status", enclave_status_name(*ret_status));
-    }
-    if (r == 0) {
-        r = made ? json_set_string(info, "type", sandbox->backend->name)
-                 : json_set_null(info, "type");
-    }
-    if (r == 0) {
-        r = json_set(info, "config", made ? config_of(sandbox) : json_object_new_object());
-    }
-    if (r == 0) {
-        r = json_set_string(info, "created_at", created);
-    }
-    if (r == 0) {
-        r = json_set_string(info, "updated_at", updated);
-    }
-    if (r == 0) {
-        r = json_set(info, "metadata", made ? metadata_of(sandbox) : json_object_new_object());
-    }
-    if (r == 0) {
-        r = json_set(info, "available_tools", made ? tools_of(sandbox) : json_object_new_object());
+    uint32_t status = sandbox_refresh(sandbox, manager_now_s(manager));
+    if (!wanted || status == wanted) {
+        r = buffer_append_text(to, before);
+        r = r == 0 ? append_fields(to, sandbox) : r;
     }
     pthread_mutex_unlock(&sandbox->lock);
+    return r;
+}
+
+/* Frees the text, or gives it to the caller when `r` is 0. */
+static int32_t hand_out(struct buffer *text, int32_t r, const char *what, char **ret_json,
+                        struct enclave_error *err)
+{
     if (r < 0) {
-        json_object_put(info);
-        return NULL;
+        buffer_free(text);
+        return enclave_error_set(err, r, "%s: out of memory", what);
     }
-    return info;
+    *ret_json = buffer_steal(text);
+    return 0;
 }
 
 int32_t enclave_manager_get_sandbox_info(struct enclave_manager *manager, const char *id,
                                          char **ret_json, struct enclave_error *err)
 {
-    uint32_t status;
+    struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
     if (!ret_json) {
         return enclave_error_set(err, ENCLAVE_EINVALID, "get sandbox info: ret_json is NULL");
     }
-    struct sandbox *sandbox = manager_find(manager, id, "get sandbox info", err);
-    if (!sandbox) {
-        return manager ? ENCLAVE_ENOTFOUND : ENCLAVE_EINVALID;
+    struct sandbox *sandbox = NULL;
+    int32_t r = manager_find(manager, id, "get sandbox info", &sandbox, err);
+    if (r < 0) {
+        return r;
     }
-    JSON_AUTO info = info_of(manager, sandbox, &status);
+    if (delegate_has(sandbox)) {
+        JSON_AUTO info = NULL;
+        r = delegate_info(manager, sandbox, &info, err);
+        sandbox_unref(sandbox);
+        return r == 0 ? json_hand_out(info, "get sandbox info", ret_json, err) : r;
+    }
+    r = append_info(&text, "", manager, sandbox, 0);
     sandbox_unref(sandbox);
-    return json_hand_out(info, "get sandbox info", ret_json, err);
+    return hand_out(&text, r, "get sandbox info", ret_json, err);
+}
+
+/* A value in its text form. */
+static int32_t append_value(struct buffer *to, const char *before, json_object *value)
+{
+    char *text = json_text(value);
+    int32_t r = text ? append_texts(to, before, text, NULL) : ENCLAVE_ENOMEM;
+    free(text);
+    return r;
+}
+
+/* In a list, where the rows that the other manager gave follow. */
+static int is_among(json_object *rows, const struct sandbox *sandbox)
+{
+    for (size_t i = 0; rows && i < json_object_array_length(rows); i++) {
+        json_object *id = json_object_object_get(json_object_array_get_idx(rows, i), "id");
+        if (json_object_is_type(id, json_type_string) &&
+            strcmp(json_object_get_string(id), sandbox->id) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* One that another manager has, but not that of the configured backend. What went wrong with it is its own. */
+static int32_t append_delegated(struct buffer *to, struct enclave_manager *manager,
+                                struct sandbox *sandbox, uint32_t wanted)
+{
+    JSON_AUTO info = NULL;
+    if (delegate_info(manager, sandbox, &info, NULL) < 0) {
+        return 0;
+    }
+    json_object *status = json_object_object_get(info, "status");
+    int has = json_object_is_type(status, json_type_string) &&
+              strcmp(json_object_get_string(status), enclave_status_name(wanted)) == 0;
+    return !wanted || has ? append_value(to, to->length > 1 ? "," : "", info) : 0;
+}
+
+/* A row of the list. `theirs` has those of the configured backend. */
+static int32_t append_row(struct buffer *to, struct enclave_manager *manager,
+                          struct sandbox *sandbox, uint32_t wanted, json_object *theirs)
+{
+    if (!delegate_has(sandbox)) {
+        return is_among(theirs, sandbox)
+                   ? 0
+                   : append_info(to, to->length > 1 ? "," : "", manager, sandbox, wanted);
+    }
+    return sandbox->backend == manager->delegate ? 0
+                                                 : append_delegated(to, manager, sandbox, wanted);
 }
 
 int32_t enclave_manager_list_sandboxes(struct enclave_manager *manager, uint32_t wanted,
                                        char **ret_json, struct enclave_error *err)
 {
+    struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
     size_t count = 0;
-    int32_t r = 0;
 
     if (!manager || !ret_json) {
         return enclave_error_set(err, ENCLAVE_EINVALID,
@@ -151,100 +225,46 @@ int32_t enclave_manager_list_sandboxes(struct enclave_manager *manager, uint32_t
         return enclave_error_set(err, ENCLAVE_EINVALID, "list sandboxes: unknown status %u",
                                  (unsigned)wanted);
     }
-    JSON_AUTO list = json_object_new_array();
-    struct sandbox **all = sandbox_map_snapshot(&manager->sandboxes, &count);
-    r = list && all ? 0 : ENCLAVE_ENOMEM;
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        uint32_t status;
-        json_object *info = info_of(manager, all[i], &status);
-        if (!info) {
-            r = ENCLAVE_ENOMEM;
-        } else if ((wanted && status != wanted) || json_object_array_add(list, info) != 0) {
-            json_object_put(info);
-        }
+    JSON_AUTO theirs = NULL;
+    int32_t r = manager->delegate ? delegate_list(manager, wanted, &theirs, err) : 0;
+    if (r < 0) {
+        return r;
     }
+    struct sandbox **all = sandbox_map_snapshot(&manager->sandboxes, &count);
+    r = all ? buffer_append_text(&text, "[") : ENCLAVE_ENOMEM;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        r = append_row(&text, manager, all[i], wanted, theirs);
+    }
+    for (size_t i = 0; r == 0 && theirs && i < json_object_array_length(theirs); i++) {
+        r = append_value(&text, text.length > 1 ? "," : "", json_object_array_get_idx(theirs, i));
+    }
+    r = r == 0 ? buffer_append_text(&text, "]") : r;
     sandbox_snapshot_free(all, count);
-    return r < 0 ? enclave_error_set(err, r, "list sandboxes: out of memory")
-                 : json_hand_out(list, "list sandboxes", ret_json, err);
+    return hand_out(&text, r, "list sandboxes", ret_json, err);
 }
 
 int32_t enclave_manager_get_sandbox_tools(struct enclave_manager *manager, const char *id,
                                           char **ret_json, struct enclave_error *err)
 {
+    struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
     if (!ret_json) {
         return enclave_error_set(err, ENCLAVE_EINVALID, "get sandbox tools: ret_json is NULL");
     }
-    struct sandbox *sandbox = manager_find(manager, id, "get sandbox tools", err);
-    if (!sandbox) {
-        return manager ? ENCLAVE_ENOTFOUND : ENCLAVE_EINVALID;
+    struct sandbox *sandbox = NULL;
+    int32_t r = manager_find(manager, id, "get sandbox tools", &sandbox, err);
+    if (r < 0) {
+        return r;
+    }
+    if (delegate_has(sandbox)) {
+        JSON_AUTO tools = NULL;
+        r = delegate_tools(manager, sandbox, &tools, err);
+        sandbox_unref(sandbox);
+        return r == 0 ? json_hand_out(tools, "get sandbox tools", ret_json, err) : r;
     }
     pthread_mutex_lock(&sandbox->lock);
-    JSON_AUTO tools = sandbox->status == ENCLAVE_STATUS_INITIALIZING ? json_object_new_object()
-                                                                     : tools_of(sandbox);
+    r = sandbox->status == ENCLAVE_STATUS_INITIALIZING ? buffer_append_text(&text, "{}")
+                                                       : append_tools(&text, sandbox);
     pthread_mutex_unlock(&sandbox->lock);
     sandbox_unref(sandbox);
-    return json_hand_out(tools, "get sandbox tools", ret_json, err);
-}
-
-/* ----------------------------------------------------------------------------------------- stats */
-
-static int32_t count_up(json_object *counts, const char *key)
-{
-    json_object *old = NULL;
-    int64_t n = json_object_object_get_ex(counts, key, &old) ? json_object_get_int64(old) : 0;
-    return json_set_int(counts, key, n + 1);
-}
-
-static int32_t count_all(struct enclave_manager *manager, json_object *statuses, json_object *types,
-                         int64_t *ret_total, int64_t *ret_running)
-{
-    size_t count = 0;
-    int32_t r = 0;
-    struct sandbox **all = sandbox_map_snapshot(&manager->sandboxes, &count);
-
-    if (!all) {
-        return ENCLAVE_ENOMEM;
-    }
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        pthread_mutex_lock(&all[i]->lock);
-        uint32_t status = sandbox_refresh(all[i], manager_now_s(manager));
-        int made = status != ENCLAVE_STATUS_INITIALIZING;
-        pthread_mutex_unlock(&all[i]->lock);
-        *ret_running += status == ENCLAVE_STATUS_RUNNING;
-        r = count_up(statuses, enclave_status_name(status));
-        if (r == 0 && made) {
-            r = count_up(types, all[i]->backend->name);
-        }
-    }
-    *ret_total = (int64_t)count;
-    sandbox_snapshot_free(all, count);
-    return r;
-}
-
-int32_t enclave_manager_get_stats(struct enclave_manager *manager, char **ret_json,
-                                  struct enclave_error *err)
-{
-    int64_t total = 0, running = 0;
-
-    if (!manager || !ret_json) {
-        return enclave_error_set(err, ENCLAVE_EINVALID, "get stats: manager or ret_json is NULL");
-    }
-    JSON_AUTO stats = json_object_new_object();
-    JSON_AUTO statuses = json_object_new_object();
-    JSON_AUTO types = json_object_new_object();
-    double interval = (double)manager->config.cleanup_interval_us / 1e6;
-    if (!stats || !statuses || !types ||
-        count_all(manager, statuses, types, &total, &running) < 0 ||
-        json_set_string(stats, "manager_type", "local") < 0 ||
-        json_set_int(stats, "total_sandboxes", total) < 0 ||
-        json_set(stats, "status_counts", json_object_get(statuses)) < 0 ||
-        json_set(stats, "sandbox_types", json_object_get(types)) < 0 ||
-        json_set_int(stats, "running", running) < 0 ||
-        json_set(stats, "cleanup_interval", json_object_new_double(interval)) < 0 ||
-        json_set_int(stats, "created", (int64_t)atomic_load(&manager->created)) < 0 ||
-        json_set_int(stats, "deleted", (int64_t)atomic_load(&manager->deleted)) < 0 ||
-        json_set_int(stats, "executions", (int64_t)atomic_load(&manager->executions)) < 0) {
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "get stats: out of memory");
-    }
-    return json_hand_out(stats, "get stats", ret_json, err);
+    return hand_out(&text, r, "get sandbox tools", ret_json, err);
 }

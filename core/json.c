@@ -46,6 +46,17 @@ static int all_finite(json_object *value)
     return 1;
 }
 
+/* Levels that a tokener needs for a text, at most `limit`. It clears memory for each, which for a short text
+ * costs more than parsing it. */
+static int depth_of(const char *text, size_t length, int limit)
+{
+    int depth = 2;
+    for (size_t i = 0; i < length && depth < limit; i++) {
+        depth += text[i] == '{' || text[i] == '[';
+    }
+    return depth;
+}
+
 json_object *json_parse(const char *text, size_t length, const char *what,
                         struct enclave_error *err)
 {
@@ -60,7 +71,7 @@ json_object *json_parse(const char *text, size_t length, const char *what,
         return NULL;
     }
     __attribute__((cleanup(free_tokener))) json_tokener *tokener =
-        json_tokener_new_ex(JSON_DEPTH_MAX);
+        json_tokener_new_ex(depth_of(text, length, JSON_DEPTH_MAX));
     if (!tokener) {
         enclave_error_set(err, ENCLAVE_ENOMEM, "%s: out of memory", what);
         return NULL;
@@ -92,7 +103,7 @@ json_object *json_parse_own(const char *text)
 {
     size_t length = strlen(text);
     __attribute__((cleanup(free_tokener))) json_tokener *tokener =
-        length < INT_MAX ? json_tokener_new_ex(2 * JSON_DEPTH_MAX) : NULL;
+        length < INT_MAX ? json_tokener_new_ex(depth_of(text, length, 2 * JSON_DEPTH_MAX)) : NULL;
     return tokener ? json_tokener_parse_ex(tokener, text, (int)length + 1) : NULL;
 }
 

@@ -23,6 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PATH_SIZE = 4096 };
+
 static void close_p(int *fd)
 {
     if (*fd >= 0) {
@@ -178,14 +180,18 @@ struct mandatory {
 #member, offsetof(struct type, member)                                                     \
     }
 static const struct mandatory backend_mandatory[] = {
-    OP(enclave_backend_ops, open),
-    OP(enclave_backend_ops, close),
-    OP(enclave_backend_ops, probe),
-    OP(enclave_backend_ops, capabilities),
-    OP(enclave_backend_ops, create),
-    OP(enclave_backend_ops, stop),
-    OP(enclave_backend_ops, destroy),
-    OP(enclave_backend_ops, status),
+    OP(enclave_backend_ops, open),    OP(enclave_backend_ops, close),
+    OP(enclave_backend_ops, probe),   OP(enclave_backend_ops, capabilities),
+    OP(enclave_backend_ops, create),  OP(enclave_backend_ops, stop),
+    OP(enclave_backend_ops, destroy), OP(enclave_backend_ops, status),
+};
+/* Where another manager runs what is run, the ones; else the others. */
+static const struct mandatory delegating_mandatory[] = {
+    OP(enclave_backend_ops, execute_tool), OP(enclave_backend_ops, list_tools),
+    OP(enclave_backend_ops, info),         OP(enclave_backend_ops, lookup),
+    OP(enclave_backend_ops, list),         OP(enclave_backend_ops, detach),
+};
+static const struct mandatory spawning_mandatory[] = {
     OP(enclave_backend_ops, spawn),
     OP(enclave_backend_ops, process_write),
     OP(enclave_backend_ops, process_close_stdin),
@@ -208,12 +214,40 @@ static void copy_sized(void *to, size_t size, const void *from)
     memcpy(to, from, theirs < size ? theirs : size);
 }
 
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+static int32_t check_mandatory(const struct loaded *loaded, const struct mandatory *list,
+                               size_t count, const char *where, struct enclave_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        void *op;
+        memcpy(&op, (const char *)&loaded->ops + list[i].offset, sizeof op);
+        if (!op) {
+            return enclave_error_set(err, ENCLAVE_EPLUGIN,
+                                     "its ops table lacks '%s', which is mandatory%s", list[i].name,
+                                     where);
+        }
+    }
+    return 0;
+}
+
+static int32_t check_backend(const struct loaded *loaded, struct enclave_error *err)
+{
+    const struct enclave_backend_ops *ops = &loaded->ops.backend;
+    int delegates = ops->execute_tool || ops->list_tools || ops->info || ops->lookup || ops->list;
+    int32_t r = check_mandatory(loaded, backend_mandatory, COUNT(backend_mandatory), "", err);
+    if (r < 0) {
+        return r;
+    }
+    return delegates
+               ? check_mandatory(loaded, delegating_mandatory, COUNT(delegating_mandatory),
+                                 " for a backend whose tools run elsewhere", err)
+               : check_mandatory(loaded, spawning_mandatory, COUNT(spawning_mandatory), "", err);
+}
+
 static int32_t check_ops(struct loaded *loaded, struct enclave_error *err)
 {
     int backend = loaded->plugin.kind == ENCLAVE_PLUGIN_BACKEND;
-    const struct mandatory *list = backend ? backend_mandatory : tool_mandatory;
-    size_t count = backend ? sizeof backend_mandatory / sizeof *backend_mandatory
-                           : sizeof tool_mandatory / sizeof *tool_mandatory;
 
     uint32_t theirs;
     memcpy(&theirs, loaded->plugin.ops, sizeof theirs);
@@ -224,15 +258,8 @@ static int32_t check_ops(struct loaded *loaded, struct enclave_error *err)
     }
     copy_sized(&loaded->ops, backend ? sizeof loaded->ops.backend : sizeof loaded->ops.tool,
                loaded->plugin.ops);
-    for (size_t i = 0; i < count; i++) {
-        void *op;
-        memcpy(&op, (const char *)&loaded->ops + list[i].offset, sizeof op);
-        if (!op) {
-            return enclave_error_set(err, ENCLAVE_EPLUGIN,
-                                     "its ops table lacks '%s', which is mandatory", list[i].name);
-        }
-    }
-    return 0;
+    return backend ? check_backend(loaded, err)
+                   : check_mandatory(loaded, tool_mandatory, COUNT(tool_mandatory), "", err);
 }
 
 /* A group of optional ops that is there in part would fail one call in five. */
@@ -277,24 +304,32 @@ static int32_t read_descriptor(struct loaded *loaded, uint32_t kind, const char 
     return check_groups(&loaded->ops.backend, err);
 }
 
-int32_t loader_load(const char *folder, uint32_t kind, const char *name, struct loaded *ret,
-                    struct enclave_error *err)
+int32_t loader_check(const char *folder, uint32_t kind, const char *name, struct enclave_error *err)
 {
-    char file[128], path[4096];
-    struct loaded loaded = {0};
+    char file[128];
 
     (void)snprintf(file, sizeof file, "%s-%s.so", loader_kind_word(kind), name);
     if (folder[0] != '/') {
         return enclave_error_set(err, ENCLAVE_EPLUGIN, "folder '%s' is not an absolute path",
                                  folder);
     }
-    if (snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path) {
+    if (strlen(folder) + 1 + strlen(file) >= PATH_SIZE) {
         return enclave_error_set(err, ENCLAVE_EPLUGIN, "folder '%.80s...' is too long", folder);
     }
-    int32_t r = check_file(folder, file, err);
+    return check_file(folder, file, err);
+}
+
+int32_t loader_load(const char *folder, uint32_t kind, const char *name, struct loaded *ret,
+                    struct enclave_error *err)
+{
+    char path[PATH_SIZE];
+    struct loaded loaded = {0};
+    int32_t r = loader_check(folder, kind, name, err);
+
     if (r < 0) {
         return r;
     }
+    (void)snprintf(path, sizeof path, "%s/%s-%s.so", folder, loader_kind_word(kind), name);
     loaded.object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!loaded.object) {
         const char *why = dlerror();

@@ -23,6 +23,10 @@ struct loaded {
 /* "backend" or "tool". */
 const char *loader_kind_word(uint32_t kind);
 
+/* What can be said of FOLDER/KIND-NAME.so without loading it: as below. [any-thread] */
+int32_t loader_check(const char *folder, uint32_t kind, const char *name,
+                     struct enclave_error *err);
+
 /*
  * Load FOLDER/KIND-NAME.so. PLUGIN, with one line that says which rule of ABI.md or plugin.h it
  * breaks; NOTFOUND when there is no such file. [loader]

@@ -5,8 +5,12 @@
  */
 #include "manager.h"
 
+#include "adopt.h"
 #include "clock.h"
+#include "delegate.h"
 #include "id.h"
+#include "instance.h"
+#include "submit.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -28,23 +32,28 @@ void manager_log(const struct enclave_manager *manager, uint32_t level, const ch
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    for (char *c = line; *c; c++) {
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
-    }
+    enclave_error_sanitize_(line);
     manager->log(manager->log_ctx, level, line);
 }
 
+/* In `calls`, when the manager is about to be freed. */
+static const unsigned ENDING = 1U << 31;
+
 void manager_begin(struct enclave_manager *manager)
 {
-    pthread_mutex_lock(&manager->lock);
-    manager->calls++;
-    pthread_mutex_unlock(&manager->lock);
+    atomic_fetch_add(&manager->calls, 1);
 }
 
 void manager_end(struct enclave_manager *manager)
 {
-    pthread_mutex_lock(&manager->lock);
-    if (--manager->calls == 0 && manager->stopping) {
+    unsigned calls = atomic_load(&manager->calls);
+    while (!(calls & ENDING)) {
+        if (atomic_compare_exchange_weak(&manager->calls, &calls, calls - 1)) {
+            return;
+        }
+    }
+    pthread_mutex_lock(&manager->lock); /* without it the manager might be gone before the signal */
+    if (atomic_fetch_sub(&manager->calls, 1) == ENDING + 1) {
         pthread_cond_broadcast(&manager->stop);
     }
     pthread_mutex_unlock(&manager->lock);
@@ -54,24 +63,29 @@ void manager_end(struct enclave_manager *manager)
 static void wait_for_calls(struct enclave_manager *manager)
 {
     pthread_mutex_lock(&manager->lock);
-    while (manager->calls > 0) {
+    atomic_fetch_or(&manager->calls, ENDING);
+    while (atomic_load(&manager->calls) != ENDING) {
         pthread_cond_wait(&manager->stop, &manager->lock);
     }
     pthread_mutex_unlock(&manager->lock);
 }
 
-struct sandbox *manager_find(struct enclave_manager *manager, const char *id, const char *what,
-                             struct enclave_error *err)
+int32_t manager_find(struct enclave_manager *manager, const char *id, const char *what,
+                     struct sandbox **ret_sandbox, struct enclave_error *err)
 {
     if (!manager) {
-        enclave_error_set(err, ENCLAVE_EINVALID, "%s: manager is NULL", what);
-        return NULL;
+        return enclave_error_set(err, ENCLAVE_EINVALID, "%s: manager is NULL", what);
     }
-    struct sandbox *sandbox = id_valid(id) ? sandbox_map_find(&manager->sandboxes, id) : NULL;
-    if (!sandbox) {
-        enclave_error_set(err, ENCLAVE_ENOTFOUND, "%s: no sandbox '%.80s'", what, id ? id : "");
+    int valid = id_valid(id);
+    struct sandbox *sandbox = valid ? sandbox_map_find(&manager->sandboxes, id) : NULL;
+    if (sandbox) {
+        *ret_sandbox = sandbox;
+        return 0;
     }
-    return sandbox;
+    if (valid && manager->delegate) {
+        return delegate_lookup(manager, id, what, ret_sandbox, err);
+    }
+    return enclave_error_set(err, ENCLAVE_ENOTFOUND, "%s: no sandbox '%.80s'", what, id ? id : "");
 }
 
 static void take_options(struct enclave_manager *manager,
@@ -85,25 +99,55 @@ static void take_options(struct enclave_manager *manager,
     }
 }
 
-static int32_t init_locks(struct enclave_manager *manager, struct enclave_error *err)
+static int32_t init_parts(struct enclave_manager *manager)
 {
     if (clock_cond_init(&manager->stop) < 0) {
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+        return ENCLAVE_ENOMEM;
+    }
+    if (background_init(&manager->cleanup) < 0) {
+        goto no_cleanup;
+    }
+    if (background_init(&manager->adoptions) < 0) {
+        goto no_adoptions;
+    }
+    if (reaper_init(&manager->reaper) < 0) {
+        goto no_reaper;
+    }
+    if (sandbox_map_init(&manager->sandboxes) < 0) {
+        goto no_map;
+    }
+    if (pools_init(&manager->pools) < 0) {
+        goto no_pools;
     }
     (void)pthread_mutex_init(&manager->lock, NULL);
-    if (sandbox_map_init(&manager->sandboxes) < 0) {
-        (void)pthread_mutex_destroy(&manager->lock);
-        (void)pthread_cond_destroy(&manager->stop);
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
-    }
+    requests_init(&manager->requests);
     return 0;
+no_pools:
+    sandbox_map_destroy(&manager->sandboxes);
+no_map:
+    reaper_destroy(&manager->reaper);
+no_reaper:
+    background_destroy(&manager->adoptions);
+no_adoptions:
+    background_destroy(&manager->cleanup);
+no_cleanup:
+    (void)pthread_cond_destroy(&manager->stop);
+    return ENCLAVE_ENOMEM;
 }
 
 static void free_parts(struct enclave_manager *manager)
 {
+    submitter_free(manager->submitter);
     registry_free(&manager->registry);
+    stats_free(manager->stats);
+    instance_unlock(manager->instance_fd);
     config_free(&manager->config);
+    pools_destroy(&manager->pools);
     sandbox_map_destroy(&manager->sandboxes);
+    requests_destroy(&manager->requests);
+    reaper_destroy(&manager->reaper);
+    background_destroy(&manager->adoptions);
+    background_destroy(&manager->cleanup);
     (void)pthread_mutex_destroy(&manager->lock);
     (void)pthread_cond_destroy(&manager->stop);
     free(manager);
@@ -123,23 +167,47 @@ int32_t enclave_manager_new(const struct enclave_manager_options *given,
     if (given) {
         memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
     }
-    struct enclave_manager *manager = calloc(1, sizeof *manager);
+    struct enclave_manager *manager =
+        aligned_alloc(_Alignof(struct enclave_manager), sizeof *manager);
     if (!manager) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "make a manager: out of memory");
     }
+    memset(manager, 0, sizeof *manager);
+    manager->instance_fd = -1;
     take_options(manager, &options);
-    int32_t r = init_locks(manager, err);
-    if (r < 0) {
+    if (init_parts(manager) < 0) {
         free(manager);
-        return r;
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "make a manager: out of memory");
     }
-    r = config_load(&manager->config, &options, err);
+    int32_t r = config_load(&manager->config, &options, err);
+    if (options.flags & ENCLAVE_MANAGER_TRANSIENT) {
+        manager->config.lease_ms = 0;
+        manager->config.keep = 0;
+    }
+    if (r == 0 && manager->config.lease_ms) {
+        r = instance_lock(&manager->config, &manager->instance_fd, err);
+    }
     if (r == 0) {
         host_init(manager);
-        r = registry_load(&manager->registry, &manager->config, &manager->host, err);
+        /* Kept without a lease, sandboxes are all another manager's. */
+        int client = manager->config.keep && !manager->config.lease_ms;
+        r = registry_load(&manager->registry, &manager->config, &manager->host,
+                          client || options.flags & ENCLAVE_MANAGER_TRANSIENT, err);
     }
     if (r == 0) {
+        manager->delegate = delegate_configured(manager);
+        r = config_check_keep(&manager->config, manager->delegate != NULL, err);
+    }
+    if (r == 0 && (!(manager->submitter = submitter_new(manager)) ||
+                   !(manager->stats = stats_new(manager->registry.count)))) {
+        r = enclave_error_set(err, ENCLAVE_ENOMEM, "make a manager: out of memory");
+    }
+    if (r == 0) {
+        adopt_begin(manager);
         r = cleanup_start(manager, err);
+        if (r < 0) {
+            adopt_leave(manager);
+        }
     }
     if (r < 0) {
         free_parts(manager);
@@ -155,7 +223,13 @@ void enclave_manager_free(struct enclave_manager *manager)
         return;
     }
     cleanup_stop(manager);
+    submitter_stop(manager->submitter);
+    pools_end(manager, 1);
+    if (manager->config.keep) {
+        adopt_leave(manager);
+    }
     (void)enclave_manager_cleanup_all_sandboxes(manager, NULL);
     wait_for_calls(manager);
+    reaper_finish(manager);
     free_parts(manager);
 }

@@ -27,11 +27,22 @@ static void plugin_free(struct plugin *plugin)
     }
     json_object_put(plugin->options);
     json_object_put(plugin->schema);
+    free(plugin->described);
     free(plugin->name);
     free(plugin->path);
     free(plugin->reason);
     free(plugin);
 }
+
+/* What loading takes after the start. */
+struct waiting {
+    pthread_mutex_t
+        lock; /* guards what becomes of the plugins that wait; held while one is loaded */
+    const struct config *config;
+    const struct enclave_host *host;
+};
+
+static void load_waiting(const struct waiting *waiting, struct plugin *plugin);
 
 void registry_free(struct registry *registry)
 {
@@ -39,14 +50,38 @@ void registry_free(struct registry *registry)
         plugin_free(registry->plugins[i]);
     }
     free(registry->plugins);
+    if (registry->waiting) {
+        (void)pthread_mutex_destroy(&registry->waiting->lock);
+        free(registry->waiting);
+    }
     *registry = (struct registry){0};
+}
+
+/* One that waits is loaded first. */
+static int is_loaded(const struct registry *registry, struct plugin *plugin)
+{
+    if (plugin->state == PLUGIN_WAITING) {
+        pthread_mutex_lock(&registry->waiting->lock);
+        if (plugin->state == PLUGIN_WAITING) {
+            load_waiting(registry->waiting, plugin);
+        }
+        pthread_mutex_unlock(&registry->waiting->lock);
+    }
+    return plugin->state == PLUGIN_LOADED;
+}
+
+void registry_complete(const struct registry *registry)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        (void)is_loaded(registry, registry->plugins[i]);
+    }
 }
 
 struct plugin *registry_find(const struct registry *registry, uint32_t kind, const char *name)
 {
     for (size_t i = 0; i < registry->count; i++) {
         struct plugin *p = registry->plugins[i];
-        if (p->kind == kind && p->state == PLUGIN_LOADED && strcmp(p->name, name) == 0) {
+        if (p->kind == kind && strcmp(p->name, name) == 0 && is_loaded(registry, p)) {
             return p;
         }
     }
@@ -58,8 +93,8 @@ void registry_names(const struct registry *registry, uint32_t kind, char *ret_te
     size_t n = 0;
     (void)snprintf(ret_text, size, "none");
     for (size_t i = 0; i < registry->count && n < size; i++) {
-        const struct plugin *p = registry->plugins[i];
-        if (p->kind == kind && p->state == PLUGIN_LOADED) {
+        struct plugin *p = registry->plugins[i];
+        if (p->kind == kind && is_loaded(registry, p)) {
             n += (size_t)snprintf(ret_text + n, size - n, "%s%s", n ? ", " : "", p->name);
         }
     }
@@ -90,6 +125,7 @@ static struct plugin *add(struct registry *registry, const char *folder, uint32_
         registry->plugins = plugins;
         plugin->kind = kind;
         plugin->state = PLUGIN_REFUSED;
+        plugin->folder = folder;
         plugin->name = strdup(name);
         if (asprintf(&plugin->path, "%s/%s-%s.so", folder, loader_kind_word(kind), name) < 0) {
             plugin->path = NULL;
@@ -102,6 +138,7 @@ static struct plugin *add(struct registry *registry, const char *folder, uint32_
                           PLUGINS_MAX);
         return NULL;
     }
+    plugin->number = registry->count;
     registry->plugins[registry->count++] = plugin;
     return plugin;
 }
@@ -127,6 +164,9 @@ static int32_t start_backend(struct plugin *plugin, struct enclave_error *err)
     int32_t r = plugin->loaded.ops.backend.open(&plugin->host, options, &plugin->backend, &why);
     free(options);
     r = plugin_result(r, &why, plugin->name, "open", err);
+    if (r == ENCLAVE_EINVALID) { /* it has been given nothing but its options */
+        return enclave_error_prefix(err, ENCLAVE_ECONFIG, "[backend %s]: ", plugin->name);
+    }
     if (r < 0) {
         return enclave_error_prefix(err, r, "backend '%s': ", plugin->name);
     }
@@ -154,10 +194,30 @@ static int32_t take_schema(struct plugin *plugin, struct enclave_error *err)
                : enclave_error_set(err, ENCLAVE_EPLUGIN, "its parameters: %s", why.message);
 }
 
-static int32_t load_one(struct plugin *plugin, const char *folder, const struct config *config,
+static int32_t describe_tool(struct plugin *plugin, struct enclave_error *err)
+{
+    JSON_AUTO schema = json_object_new_object();
+    JSON_AUTO function = json_object_new_object();
+    if (json_set_string(function, "name", plugin->name) == 0 &&
+        json_set_string(function, "description", plugin->loaded.ops.tool.description) == 0 &&
+        json_set(function, "parameters", json_object_get(plugin->schema)) == 0 &&
+        json_set_string(schema, "type", "function") == 0 &&
+        json_set(schema, "function", json_object_get(function)) == 0) {
+        plugin->described = json_text(schema);
+    }
+    return plugin->described ? 0 : enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
+}
+
+static int32_t start_tool(struct plugin *plugin, struct enclave_error *err)
+{
+    int32_t r = take_schema(plugin, err);
+    return r == 0 ? describe_tool(plugin, err) : r;
+}
+
+static int32_t load_one(struct plugin *plugin, const struct config *config,
                         const struct enclave_host *host, struct enclave_error *err)
 {
-    int32_t r = loader_load(folder, plugin->kind, plugin->name, &plugin->loaded, err);
+    int32_t r = loader_load(plugin->folder, plugin->kind, plugin->name, &plugin->loaded, err);
     if (r < 0) {
         return r;
     }
@@ -167,11 +227,19 @@ static int32_t load_one(struct plugin *plugin, const char *folder, const struct 
         return r;
     }
     r = plugin->kind == ENCLAVE_PLUGIN_BACKEND ? start_backend(plugin, err)
-                                               : take_schema(plugin, err);
+                                               : start_tool(plugin, err);
     if (r == 0) {
         plugin->state = PLUGIN_LOADED;
     }
     return r;
+}
+
+static void log_refusal(const struct plugin *plugin, const struct enclave_host *host)
+{
+    char line[1024];
+    (void)snprintf(line, sizeof line, "plugin '%s' refused: %s", plugin->path,
+                   plugin->reason ? plugin->reason : "out of memory");
+    host->log(host->ctx, ENCLAVE_LOG_WARNING, line);
 }
 
 /* Refused: keep why, tell the log, and fail only for what was enabled by name or configured wrongly. */
@@ -191,10 +259,39 @@ static int32_t refuse(struct plugin *plugin, const struct config *config,
         }
         return enclave_error_set(err, why->code, "plugin '%s': %s", plugin->path, why->message);
     }
-    char line[1024];
-    (void)snprintf(line, sizeof line, "plugin '%s' refused: %s", plugin->path, why->message);
-    host->log(host->ctx, ENCLAVE_LOG_WARNING, line);
+    log_refusal(plugin, host);
     return 0;
+}
+
+/* Refused, it is as if it had not been found; nobody named it. */
+static void load_waiting(const struct waiting *waiting, struct plugin *plugin)
+{
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+
+    if (load_one(plugin, waiting->config, waiting->host, &why) < 0) {
+        plugin->reason = strdup(why.message);
+        log_refusal(plugin, waiting->host);
+        plugin->state = PLUGIN_REFUSED;
+    }
+}
+
+/* See registry_load(). */
+static int may_wait(const struct registry *registry, const struct plugin *plugin,
+                    const struct config *config)
+{
+    char section[128];
+
+    if (!registry->waiting || plugin->kind != ENCLAVE_PLUGIN_BACKEND || !config->backends.all ||
+        strcmp(config->backend, "auto") == 0 || strcmp(config->backend, plugin->name) == 0) {
+        return 0;
+    }
+    (void)snprintf(section, sizeof section, "backend %s", plugin->name);
+    for (size_t i = 0; i < config->settings.count; i++) {
+        if (strcmp(config->settings.items[i].section, section) == 0) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 static int32_t consider(struct registry *registry, const char *folder, uint32_t kind,
@@ -220,7 +317,14 @@ static int32_t consider(struct registry *registry, const char *folder, uint32_t 
         }
         return 0;
     }
-    if (load_one(plugin, folder, config, host, &why) < 0) {
+    if (may_wait(registry, plugin, config)) {
+        if (loader_check(folder, kind, name, &why) < 0) {
+            return refuse(plugin, config, host, &why, err);
+        }
+        plugin->state = PLUGIN_WAITING;
+        return 0;
+    }
+    if (load_one(plugin, config, host, &why) < 0) {
         return refuse(plugin, config, host, &why, err);
     }
     return 0;
@@ -322,11 +426,23 @@ static int32_t check_sections(const struct registry *registry, const struct conf
     return 0;
 }
 
-int32_t registry_load(struct registry *registry, const struct config *config,
-                      const struct enclave_host *host, struct enclave_error *err)
+static int32_t let_wait(struct registry *registry, const struct config *config,
+                        const struct enclave_host *host, struct enclave_error *err)
 {
-    int32_t r = 0;
+    registry->waiting = malloc(sizeof *registry->waiting);
+    if (!registry->waiting) {
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "load plugins: out of memory");
+    }
+    *registry->waiting = (struct waiting){.config = config, .host = host};
+    (void)pthread_mutex_init(&registry->waiting->lock, NULL);
+    return 0;
+}
+
+int32_t registry_load(struct registry *registry, const struct config *config,
+                      const struct enclave_host *host, int lazily, struct enclave_error *err)
+{
     *registry = (struct registry){0};
+    int32_t r = lazily ? let_wait(registry, config, host, err) : 0;
     for (size_t i = 0; r == 0 && i < config->paths.count; i++) {
         r = load_folder(registry, config->paths.names[i], config, host, err);
     }

@@ -8,6 +8,7 @@
 
 #include "buffer.h"
 
+#include <enclave/backend.h>
 #include <enclave/enclave.h>
 #include <enclave/tool.h>
 
@@ -29,6 +30,11 @@ struct result_facts {
 
 /* 0 or NOMEM. */
 int32_t result_make(const struct result_facts *facts, struct enclave_result **ret_result,
+                    struct enclave_error *err);
+
+/* The same of what another manager told: 0, NOMEM, PROTOCOL. Its metadata stay as they are. */
+int32_t result_take(const char *tool_name, const char *execution_id,
+                    const struct enclave_tool_result *told, struct enclave_result **ret_result,
                     struct enclave_error *err);
 
 #endif

@@ -20,19 +20,23 @@ struct sandbox *sandbox_new(const char *id)
         free(sandbox);
         return NULL;
     }
+    turns_init(&sandbox->turns);
+    TAILQ_INIT(&sandbox->jobs);
     (void)pthread_mutex_init(&sandbox->lock, NULL);
+    (void)pthread_mutex_init(&sandbox->saving, NULL);
     (void)snprintf(sandbox->id, sizeof sandbox->id, "%s", id);
-    sandbox->references = 1;
+    atomic_init(&sandbox->references, 1);
     sandbox->status = ENCLAVE_STATUS_INITIALIZING;
-    sandbox->created_us = sandbox->updated_us = clock_utc_us();
+    sandbox->kept_until_s = INT64_MIN;
+    sandbox->created_us = clock_utc_us();
+    clock_format_utc(sandbox->created_us, sandbox->created);
+    memcpy(sandbox->updated, sandbox->created, sizeof sandbox->updated);
     return sandbox;
 }
 
 void sandbox_ref(struct sandbox *sandbox)
 {
-    pthread_mutex_lock(&sandbox->lock);
-    sandbox->references++;
-    pthread_mutex_unlock(&sandbox->lock);
+    atomic_fetch_add_explicit(&sandbox->references, 1, memory_order_relaxed);
 }
 
 static void sandbox_free(struct sandbox *sandbox)
@@ -45,21 +49,18 @@ static void sandbox_free(struct sandbox *sandbox)
     free(sandbox->config_text);
     free(sandbox->working_dir);
     json_object_put(sandbox->config);
-    json_object_put(sandbox->metadata);
+    free(sandbox->metadata);
+    free(sandbox->owner);
+    turns_destroy(&sandbox->turns);
     (void)pthread_cond_destroy(&sandbox->left);
+    (void)pthread_mutex_destroy(&sandbox->saving);
     (void)pthread_mutex_destroy(&sandbox->lock);
     free(sandbox);
 }
 
 void sandbox_unref(struct sandbox *sandbox)
 {
-    if (!sandbox) {
-        return;
-    }
-    pthread_mutex_lock(&sandbox->lock);
-    unsigned left = --sandbox->references;
-    pthread_mutex_unlock(&sandbox->lock);
-    if (left == 0) {
+    if (sandbox && atomic_fetch_sub(&sandbox->references, 1) == 1) {
         sandbox_free(sandbox);
     }
 }
@@ -67,7 +68,7 @@ void sandbox_unref(struct sandbox *sandbox)
 void sandbox_set_status(struct sandbox *sandbox, uint32_t status, int64_t now_s)
 {
     sandbox->status = status;
-    sandbox->updated_us = clock_utc_us();
+    clock_format_utc(clock_utc_us(), sandbox->updated);
     sandbox->updated_s = now_s;
 }
 
@@ -79,13 +80,25 @@ static int is_active(uint32_t status)
 
 uint32_t sandbox_refresh(struct sandbox *sandbox, int64_t now_s)
 {
-    if (is_active(sandbox->status) && sandbox->handle &&
-        sandbox->backend->loaded.ops.backend.status(sandbox->handle) != ENCLAVE_STATUS_RUNNING) {
+    if (!is_active(sandbox->status) || !sandbox->handle) {
+        return sandbox->status;
+    }
+    uint32_t is = sandbox->backend->loaded.ops.backend.status(sandbox->handle);
+    if (is == ENCLAVE_STATUS_STOPPED && backend_delegates(sandbox->backend)) {
+        sandbox_set_status(sandbox, is, now_s); /* by somebody else */
+    } else if (is != ENCLAVE_STATUS_RUNNING) {
         (void)snprintf(sandbox->reason, sizeof sandbox->reason,
                        "the sandbox or its engine went away");
         sandbox_set_status(sandbox, ENCLAVE_STATUS_ERROR, now_s);
     }
     return sandbox->status;
+}
+
+/* There is a handle, and its owner answers for its state. The lock is held. */
+static int is_delegated(const struct sandbox *sandbox)
+{
+    return sandbox->status != ENCLAVE_STATUS_INITIALIZING && sandbox->handle &&
+           backend_delegates(sandbox->backend);
 }
 
 int32_t sandbox_enter(struct sandbox *sandbox, const char *what, int64_t now_s,
@@ -94,8 +107,9 @@ int32_t sandbox_enter(struct sandbox *sandbox, const char *what, int64_t now_s,
     int32_t r = 0;
     pthread_mutex_lock(&sandbox->lock);
     uint32_t status = sandbox_refresh(sandbox, now_s);
-    if (is_active(status)) {
+    if (is_active(status) || is_delegated(sandbox)) {
         sandbox->users++;
+        sandbox->soiled = 1;
     } else {
         r = enclave_error_set(err, ENCLAVE_ESTATE,
                               "%s: sandbox '%s' is not running: its status is %s%s%s", what,
@@ -106,12 +120,35 @@ int32_t sandbox_enter(struct sandbox *sandbox, const char *what, int64_t now_s,
     return r;
 }
 
-void sandbox_leave(struct sandbox *sandbox)
+int sandbox_hold(struct sandbox *sandbox)
 {
     pthread_mutex_lock(&sandbox->lock);
+    int there = sandbox->status != ENCLAVE_STATUS_INITIALIZING && sandbox->handle;
+    sandbox->users += there ? 1 : 0;
+    pthread_mutex_unlock(&sandbox->lock);
+    return there;
+}
+
+/* The lock is held. */
+static void leave(struct sandbox *sandbox)
+{
     if (--sandbox->users == 0) {
         pthread_cond_broadcast(&sandbox->left);
     }
+}
+
+void sandbox_unhold(struct sandbox *sandbox)
+{
+    pthread_mutex_lock(&sandbox->lock);
+    leave(sandbox);
+    pthread_mutex_unlock(&sandbox->lock);
+}
+
+void sandbox_leave(struct sandbox *sandbox, int64_t now_s)
+{
+    pthread_mutex_lock(&sandbox->lock);
+    sandbox->used_s = now_s;
+    leave(sandbox);
     pthread_mutex_unlock(&sandbox->lock);
 }
 
@@ -125,140 +162,30 @@ struct sandbox_tool *sandbox_find_tool(const struct sandbox *sandbox, const char
     return NULL;
 }
 
-/* ------------------------------------------------------------------------------------------ map */
-
-int32_t sandbox_map_init(struct sandbox_map *map)
+struct sandbox *sandbox_renamed(struct sandbox *from, const char *id)
 {
-    *map = (struct sandbox_map){.bucket_count = 64};
-    map->buckets = calloc(map->bucket_count, sizeof(struct sandbox *));
-    (void)pthread_mutex_init(&map->lock, NULL);
-    return map->buckets ? 0 : ENCLAVE_ENOMEM;
-}
-
-void sandbox_map_destroy(struct sandbox_map *map)
-{
-    (void)pthread_mutex_destroy(&map->lock);
-    free(map->buckets);
-}
-
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-static size_t hash(const char *id)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (; *id; id++) {
-        h = (h ^ (unsigned char)*id) * UINT64_C(0x100000001b3);
+    struct sandbox *sandbox = sandbox_new(id);
+    if (!sandbox) {
+        return NULL;
     }
-    return (size_t)(h ^ h >> 32);
-}
-
-static struct sandbox **slot(struct sandbox_map *map, const char *id)
-{
-    struct sandbox **at = &map->buckets[hash(id) & (map->bucket_count - 1)];
-    while (*at && strcmp((*at)->id, id) != 0) {
-        at = &(*at)->next;
-    }
-    return at;
-}
-
-/* Twice the buckets; without memory the chains just grow longer. */
-static void grow(struct sandbox_map *map)
-{
-    size_t old_count = map->bucket_count;
-    struct sandbox **old = map->buckets;
-    struct sandbox **buckets = calloc(old_count * 2, sizeof(struct sandbox *));
-    if (!buckets) {
-        return;
-    }
-    map->buckets = buckets;
-    map->bucket_count = old_count * 2;
-    for (size_t i = 0; i < old_count; i++) {
-        while (old[i]) {
-            struct sandbox *moved = old[i];
-            old[i] = moved->next;
-            struct sandbox **to = &buckets[hash(moved->id) & (map->bucket_count - 1)];
-            moved->next = *to;
-            *to = moved;
-        }
-    }
-    free(old);
-}
-
-int32_t sandbox_map_add(struct sandbox_map *map, struct sandbox *sandbox)
-{
-    int32_t r = ENCLAVE_EEXISTS;
-    pthread_mutex_lock(&map->lock);
-    if (map->count >= map->bucket_count * 2) {
-        grow(map);
-    }
-    struct sandbox **at = slot(map, sandbox->id);
-    if (!*at) {
-        sandbox_ref(sandbox);
-        sandbox->next = NULL;
-        *at = sandbox;
-        map->count++;
-        r = 0;
-    }
-    pthread_mutex_unlock(&map->lock);
-    return r;
-}
-
-struct sandbox *sandbox_map_find(struct sandbox_map *map, const char *id)
-{
-    pthread_mutex_lock(&map->lock);
-    struct sandbox *sandbox = *slot(map, id);
-    if (sandbox) {
-        sandbox_ref(sandbox);
-    }
-    pthread_mutex_unlock(&map->lock);
+    sandbox->backend = from->backend;
+    sandbox->handle = from->handle;
+    sandbox->timeout_ms = from->timeout_ms;
+    sandbox->ttl_s = from->ttl_s;
+    sandbox->turns.limit = from->turns.limit;
+    sandbox->created_s = from->created_s;
+    sandbox->updated_s = from->updated_s;
+    sandbox->used_s = from->used_s;
+    sandbox->transient = from->transient;
+    sandbox->wanted = from->wanted;
+    sandbox->request = from->request;
+    sandbox->config = from->config;
+    sandbox->config_text = from->config_text;
+    sandbox->working_dir = from->working_dir;
+    sandbox->owner = from->owner;
+    from->handle = NULL;
+    from->request = NULL;
+    from->config = NULL;
+    from->config_text = from->working_dir = from->owner = NULL;
     return sandbox;
-}
-
-int sandbox_map_remove(struct sandbox_map *map, struct sandbox *sandbox)
-{
-    pthread_mutex_lock(&map->lock);
-    struct sandbox **at = slot(map, sandbox->id);
-    int there = *at == sandbox;
-    if (there) {
-        *at = sandbox->next;
-        sandbox->next = NULL;
-        map->count--;
-    }
-    pthread_mutex_unlock(&map->lock);
-    return there;
-}
-
-static int by_creation(const void *a, const void *b)
-{
-    const struct sandbox *x = *(struct sandbox *const *)a, *y = *(struct sandbox *const *)b;
-    if (x->created_us != y->created_us) {
-        return x->created_us < y->created_us ? -1 : 1;
-    }
-    return strcmp(x->id, y->id);
-}
-
-struct sandbox **sandbox_map_snapshot(struct sandbox_map *map, size_t *ret_count)
-{
-    size_t n = 0;
-    pthread_mutex_lock(&map->lock);
-    struct sandbox **all = calloc(map->count + 1, sizeof(struct sandbox *));
-    for (size_t i = 0; all && i < map->bucket_count; i++) {
-        for (struct sandbox *s = map->buckets[i]; s; s = s->next) {
-            sandbox_ref(s);
-            all[n++] = s;
-        }
-    }
-    pthread_mutex_unlock(&map->lock);
-    if (all) {
-        qsort(all, n, sizeof(struct sandbox *), by_creation);
-        *ret_count = n;
-    }
-    return all;
-}
-
-void sandbox_snapshot_free(struct sandbox **all, size_t count)
-{
-    for (size_t i = 0; all && i < count; i++) {
-        sandbox_unref(all[i]);
-    }
-    free(all);
 }

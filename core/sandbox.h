@@ -1,5 +1,5 @@
 /*
- * sandbox.h - one sandbox of the manager: its state, its tools, who is using it; and the map of them.
+ * sandbox.h - one sandbox of the manager: its state, its tools, who is using it.
  *
  * Life of the struct: it is made with one reference for the map and one for each thread that uses it. A
  * thread that needs the backend's handle enters and leaves; stop and delete wait until all have left.
@@ -9,11 +9,18 @@
 #ifndef CORE_SANDBOX_H
 #define CORE_SANDBOX_H
 
+#include "clock.h"
 #include "registry.h"
+#include "turn.h"
 
 #include <enclave/enclave.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+struct job;
+struct request;
 
 /* A tool that is enabled in a sandbox. */
 struct sandbox_tool {
@@ -31,31 +38,50 @@ struct startup_command {
 };
 
 struct sandbox {
+    /* What each execution reads comes first, and together. */
     char id[ENCLAVE_ID_SIZE];
+    struct sandbox *next; /* in its bucket of the map, guarded there; later the reaper's */
     struct plugin *backend;
-    json_object *config; /* complete; not changed once it runs */
-    char *config_text;   /* the same as JSON text */
-    char *working_dir;
-    int64_t timeout_ms; /* of the configuration; 0: none */
-    int64_t created_us; /* UTC */
-    int64_t created_s;  /* the manager's clock */
     struct sandbox_tool *tools;
     size_t tool_count;
-    json_object *metadata; /* from the backend */
-    uint64_t unenforced;
+    int64_t timeout_ms; /* of the configuration; 0: none */
+    atomic_uint references;
 
-    pthread_mutex_t lock; /* guards all below; taken inside the map's lock, never around it */
-    pthread_cond_t left;  /* users became 0, or the command exited */
-    unsigned references;
-    unsigned users; /* threads that use the handle */
-    void *handle;   /* the backend's; NULL before it runs and after it is gone */
+    pthread_mutex_t lock; /* guards the next ones, up to the command; a leaf */
     uint32_t status;
-    int64_t updated_us;                      /* UTC: last change of status */
-    int64_t updated_s;                       /* the manager's clock */
+    unsigned users;      /* threads that use the handle */
+    int soiled;          /* entered by its id since the pool has made or reset it */
+    void *handle;        /* the backend's; NULL before it runs and after it is gone */
+    pthread_cond_t left; /* users became 0, or the command exited */
+    int64_t used_s;      /* the manager's clock: last end of a use of the handle, or the creation */
+    int64_t updated_s;   /* of the status, on the manager's clock */
+    char updated[CLOCK_TEXT_SIZE];           /* the same, UTC */
     char reason[ENCLAVE_ERROR_MESSAGE_SIZE]; /* of an error */
     struct startup_command command;
+    struct pool *pool;    /* whose member it is, with a reference; NULL: nobody's */
+    int64_t kept_until_s; /* the manager's clock: no ttl counts before */
+    int borrowed;         /* another manager's, and not ours to delete: not made by us, or gone */
 
-    struct sandbox *next; /* in its bucket of the map; guarded by the map's lock */
+    json_object *config; /* complete; while it is being created */
+    char *config_text;   /* the same as JSON text; not changed */
+    char *working_dir;
+    int64_t ttl_s;      /* of the configuration; 0: none */
+    int64_t created_us; /* UTC */
+    char created[CLOCK_TEXT_SIZE];
+    int64_t created_s; /* the manager's clock */
+    char *metadata; /* from the backend, and what is enforced and not: a JSON object with members */
+    pthread_mutex_t saving;  /* of what is kept for the next manager; before the lock */
+    int transient;           /* not for the next manager */
+    char *owner;             /* whose it is; NULL: nobody's */
+    uint64_t wanted;         /* ENCLAVE_CAN_... that its configuration asks for */
+    uint64_t unenforced;     /* those of them that it does not have */
+    struct turns turns;      /* of commands */
+    struct request *request; /* that made it; NULL: it had no key */
+
+    TAILQ_HEAD(, job) jobs;    /* submitted ones that wait; guarded by the submitter's lock */
+    TAILQ_ENTRY(sandbox) lane; /* with the other sandboxes that have some; likewise */
+    const char *buried_for;    /* guarded by the reaper's lock */
+    struct sandbox *pool_next; /* guarded by the pool's lock */
 };
 
 /* With one reference, the caller's. NULL without memory. */
@@ -73,34 +99,23 @@ void sandbox_set_status(struct sandbox *sandbox, uint32_t status, int64_t now_s)
  */
 uint32_t sandbox_refresh(struct sandbox *sandbox, int64_t now_s);
 
-/* Use the handle: only when it is running (idle, busy). STATE otherwise; `what` for the message. */
+/* Use the handle: only when it is running (idle, busy); in another manager's in any state, as that one knows better.
+ * STATE otherwise; `what` for the message. */
 int32_t sandbox_enter(struct sandbox *sandbox, const char *what, int64_t now_s,
                       struct enclave_error *err);
-void sandbox_leave(struct sandbox *sandbox);
+void sandbox_leave(struct sandbox *sandbox, int64_t now_s);
+
+/* Use the handle in whatever state it is, for what changes nothing in the sandbox. 0: it is not there (yet, or any
+ * more). */
+int sandbox_hold(struct sandbox *sandbox);
+/* After sandbox_hold(); sandbox_leave() is one that counts as a use. */
+void sandbox_unhold(struct sandbox *sandbox);
+
+/* With the contents of `from`, under another id and with one reference, the caller's; `from`, which is still being
+ * created, is empty then. NULL without memory. */
+struct sandbox *sandbox_renamed(struct sandbox *from, const char *id);
 
 /* An enabled tool by name, or NULL. */
 struct sandbox_tool *sandbox_find_tool(const struct sandbox *sandbox, const char *name);
-
-/* ------------------------------------------------------------------------------------------ map */
-
-struct sandbox_map {
-    pthread_mutex_t lock; /* guards all below, and `next` of the sandboxes */
-    struct sandbox **buckets;
-    size_t bucket_count; /* a power of two */
-    size_t count;
-};
-
-int32_t sandbox_map_init(struct sandbox_map *map);
-void sandbox_map_destroy(struct sandbox_map *map);
-/* The map takes a reference of its own. EXISTS when the id is taken, NOMEM. */
-int32_t sandbox_map_add(struct sandbox_map *map, struct sandbox *sandbox);
-/* With a reference for the caller; NULL when there is none. */
-struct sandbox *sandbox_map_find(struct sandbox_map *map, const char *id);
-/* Take it out; the map's reference becomes the caller's. 0 when it is not (any more) there, also when another
- * has its id meanwhile. */
-int sandbox_map_remove(struct sandbox_map *map, struct sandbox *sandbox);
-/* All of them, in order of creation, each with a reference for the caller. NULL without memory. */
-struct sandbox **sandbox_map_snapshot(struct sandbox_map *map, size_t *ret_count);
-void sandbox_snapshot_free(struct sandbox **all, size_t count);
 
 #endif

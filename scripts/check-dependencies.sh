@@ -3,7 +3,7 @@
 #
 # check-dependencies.sh [SOURCE FOLDER]: the dependency rule. apps/, plugins/ and examples/ include of ours only
 # <enclave/...> and their own files; a plugin's own are those of its folder and of what its kind shares
-# (plugins/backends/agent and engine, plugins/tools/common); core/ includes nothing of either and knows no backend or
+# (plugins/backends/agent, engine, local and container, plugins/tools/common); core/ includes nothing of either and knows no backend or
 # tool by name; public headers include public headers only. Prints each breach as FILE:LINE, and fails when there is one.
 set -euo pipefail
 cd "${1:-"$(dirname "${BASH_SOURCE[0]}")/.."}"
@@ -25,34 +25,45 @@ quoted_includes() {
         sed -E 's/^([0-9]+):[^"]*"([^"]+)".*/\1:\2/'
 }
 
-# resolve FILE NAME FOLDER...: the file that FILE means by "NAME", as the compiler would: beside it, else in an include
-# folder of its owner, which is any below FOLDER.
+# Paths of what can be included, by the last part of their names: "\nPATH\nPATH...\n".
+declare -A headers
+while IFS= read -r path; do
+    headers[${path##*/}]=${headers[${path##*/}]:-$'\n'}$path$'\n'
+done < <(find include core plugins apps examples -type f 2>/dev/null | sort)
+
+# resolve FILE NAME FOLDER...: sets `resolved` to the file that FILE means by "NAME", as the compiler would: beside it, else
+# in an include folder of its owner, which is any below FOLDER.
 resolve() {
-    local file=$1 name=$2 folder hit
+    local file=$1 name=$2 folder path
     shift 2
-    if [ -e "$(dirname "$file")/$name" ]; then
-        realpath --relative-to=. "$(dirname "$file")/$name"
+    resolved=
+    if [ -e "${file%/*}/$name" ]; then
+        resolved=${file%/*}/$name
+        case $name in *..*) resolved=$(realpath --relative-to=. "$resolved") ;; esac
         return
     fi
     for folder in "$@"; do
-        hit=$(find "$folder" -path "*/$name" -print -quit 2>/dev/null)
-        [ -z "$hit" ] || { printf '%s\n' "$hit"; return; }
+        for path in ${headers[${name##*/}]:-}; do
+            case $path in "$folder"/*"$name") resolved=$path && return ;; esac
+        done
     done
 }
 
 # check_own FILE FOLDER...: every quoted include of FILE is a file below one of the folders.
 check_own() {
-    local file=$1 line name path folder own
+    local file=$1 line name path folder own resolved
     shift
     while IFS=: read -r line name; do
-        path=$(resolve "$file" "$name" "$@")
+        resolve "$file" "$name" "$@"
+        path=$resolved
         own=
         for folder in "$@"; do
             case $path in "$folder"/*) own=1 ;; esac
         done
         # What is nowhere in the tree is made by the build of its folder.
-        if [ -z "$path" ] && [ -z "$(resolve "$file" "$name" include core plugins apps)" ]; then
-            own=1
+        if [ -z "$path" ]; then
+            resolve "$file" "$name" include core plugins apps
+            [ -n "$resolved" ] || own=1
         fi
         [ -n "$own" ] || breach "$file:$line: includes \"$name\", which is not its own"
     done < <(quoted_includes "$file")
@@ -75,7 +86,7 @@ check_folder() {
     done < <(c_files "$folder")
 }
 
-shared=(plugins/backends/agent plugins/backends/engine)
+shared=(plugins/backends/agent plugins/backends/engine plugins/backends/local plugins/backends/container)
 check_folder include/enclave
 check_folder core
 check_folder apps
@@ -85,6 +96,7 @@ for folder in plugins/backends/*/ plugins/tools/*/ examples/*/; do
     case $folder in
     plugins/backends/agent) check_folder "$folder" ;;
     plugins/backends/engine) check_folder "$folder" ;;
+    plugins/backends/local) check_folder "$folder" plugins/backends/agent ;;
     plugins/backends/*) check_folder "$folder" "${shared[@]}" ;;
     plugins/tools/*) check_folder "$folder" plugins/tools/common ;;
     *) check_folder "$folder" ;;
@@ -94,7 +106,7 @@ done
 # Names of backends and tools in the core, as words in code (comments may speak of them).
 names=$(for folder in plugins/backends/*/ plugins/tools/*/; do
     folder=$(basename "$folder")
-    case $folder in agent | engine | common | '*') ;; *) printf '%s\n%s\n' "$folder" "${folder//_/-}" ;; esac
+    case $folder in agent | engine | local | container | common | '*') ;; *) printf '%s\n%s\n' "$folder" "${folder//_/-}" ;; esac
 done | sort -u | paste -sd '|')
 if [ -n "$names" ]; then
     while IFS= read -r file; do

@@ -1,30 +1,32 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# engines.sh start|stop|status|clean [docker]: throwaway container engines for the tests.
+# engines.sh start|stop|status|clean [docker] [podman] [podman-rootless]: throwaway container engines for the tests. Without a
+# name: docker.
 #
 #   start   make sure that an engine answers and has the test image. An engine that answers already is used as it is;
-#           else one is started in the background, with a data folder of its own.
+#           else one is started in the background, with a data folder of its own. Podman's are always ours; the rootless one runs
+#           as the user enclave-podman, who is made for it.
 #   stop    end what `start` started, and nothing else. Images stay for the next start.
 #   status  say what answers; exit code 1 when something is missing.
-#   clean   stop, and remove the data folder and the cached image.
+#   clean   stop, and remove the data folder; that of docker with the cached image.
 #
-# Environment: DOCKER_HOST or ENCLAVE_DOCKER_SOCKET (where the engine is to answer), ENCLAVE_ENGINES_DIR (data folder),
-# ENCLAVE_TEST_IMAGE, ENCLAVE_DOCKERD_ARGS (more arguments), ENCLAVE_START_TIMEOUT and ENCLAVE_PULL_TIMEOUT (seconds).
+# Environment: DOCKER_HOST or ENCLAVE_DOCKER_SOCKET, ENCLAVE_PODMAN_SOCKET, ENCLAVE_PODMAN_ROOTLESS_SOCKET (where the engines are to
+# answer), ENCLAVE_ENGINES_DIR (data folder), ENCLAVE_TEST_IMAGE, ENCLAVE_DOCKERD_ARGS (more arguments), ENCLAVE_START_TIMEOUT and ENCLAVE_PULL_TIMEOUT (seconds).
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-DIR=${ENCLAVE_ENGINES_DIR:-/var/lib/enclave-engines}
+DIR=$ENCLAVE_ENGINES_DIR
 IMAGE=${ENCLAVE_TEST_IMAGE:-python:3.11-slim}
 START_TIMEOUT=${ENCLAVE_START_TIMEOUT:-60}
 PULL_TIMEOUT=${ENCLAVE_PULL_TIMEOUT:-120}
-SOCKET=$(docker_socket)
+SOCKET= # of the engine that this is about
 
-# ------------------------------------------------------------------------------------------- Docker Engine API
+# ------------------------------------------------------------------------- Docker Engine API, which Podman offers too
 
-# docker_api METHOD PATH [CURL ARGUMENTS...]: the body on stdout; fails for a status of 400 or more.
-docker_api() {
+# engine_api METHOD PATH [CURL ARGUMENTS...]: the body on stdout; fails for a status of 400 or more.
+engine_api() {
     local method=$1 path=$2
     shift 2
     local run=as_root
@@ -32,17 +34,17 @@ docker_api() {
     $run curl --silent --show-error --fail --unix-socket "$SOCKET" -X "$method" "$@" "http://localhost$path"
 }
 
-docker_answers() {
-    [ "$(docker_api GET /_ping --max-time 5 2>/dev/null)" = OK ]
+engine_answers() {
+    [ "$(engine_api GET /_ping --max-time 5 2>/dev/null)" = OK ]
 }
 
-docker_version() {
-    docker_api GET /version --max-time 5 |
+engine_version() {
+    engine_api GET /version --max-time 5 |
         sed -nE 's/.*"Version":"([^"]*)","ApiVersion":"([^"]*)".*/\1, API \2/p' | head -n 1
 }
 
-docker_has_image() {
-    docker_api GET "/images/$IMAGE/json" --max-time 10 >/dev/null 2>&1
+engine_has_image() {
+    engine_api GET "/images/$IMAGE/json" --max-time 10 >/dev/null 2>&1
 }
 
 # Percent-encode what may be in an image's name or in a Dockerfile instruction.
@@ -60,12 +62,12 @@ url_encode() {
 # --------------------------------------------------------------------------------------------------- test image
 
 # The engine answers 200 and reports a failed pull in the body, so what counts is whether the image is there afterwards.
-docker_pull() {
+engine_pull() {
     local answer
     say "pulling $IMAGE (at most $PULL_TIMEOUT s)"
-    answer=$(docker_api POST "/images/create?fromImage=$(url_encode "${IMAGE%:*}")&tag=$(url_encode "${IMAGE##*:}")" \
+    answer=$(engine_api POST "/images/create?fromImage=$(url_encode "${IMAGE%:*}")&tag=$(url_encode "${IMAGE##*:}")" \
         --max-time "$PULL_TIMEOUT" 2>&1 | tail -n 1) || true
-    docker_has_image && return 0
+    engine_has_image && return 0
     say "cannot pull it: ${answer:0:200}"
     return 1
 }
@@ -86,21 +88,23 @@ build_root() {
     as_root mv "$tar.part" "$tar"
 }
 
-docker_import() {
+engine_import() {
     local tar=$1 query changes='ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
     say "importing it as $IMAGE"
-    query="fromSrc=-&repo=$(url_encode "${IMAGE%:*}")&tag=$(url_encode "${IMAGE##*:}")"
+    query="fromSrc=-&repo=$(url_encode "$IMAGE")" # Podman takes no tag of its own here
     query+="&changes=$(url_encode "$changes")&changes=$(url_encode 'CMD ["python3"]')"
-    docker_api POST "/images/create?$query" --max-time 300 -H 'Content-Type: application/x-tar' -H 'Expect:' \
-        --upload-file "$tar" >/dev/null || die "Docker did not take the image '$tar'"
-    docker_has_image || die "Docker took the image '$tar' and does not have '$IMAGE'"
+    engine_api POST "/images/create?$query" --max-time 300 -H 'Content-Type: application/x-tar' -H 'Expect:' \
+        --upload-file "$tar" >/dev/null || die "the engine did not take the image '$tar'"
+    engine_has_image || die "the engine took the image '$tar' and does not have '$IMAGE'"
 }
 
-docker_ensure_image() {
-    docker_has_image && return 0
-    docker_pull && return 0
-    build_root "$DIR/images/bookworm-python3.tar"
-    docker_import "$DIR/images/bookworm-python3.tar"
+engine_ensure_image() {
+    local tar=$DIR/images/bookworm-python3.tar
+    engine_has_image && return 0
+    # Where it was built once, it could not be pulled.
+    as_root test -s "$tar" || ! engine_pull || return 0
+    build_root "$tar"
+    engine_import "$tar"
 }
 
 # ------------------------------------------------------------------------------------------------------ dockerd
@@ -137,7 +141,7 @@ docker_launch() {
 
 docker_wait_ready() {
     local started=$SECONDS waited
-    while ! docker_answers; do
+    while ! engine_answers; do
         waited=$((SECONDS - started))
         # It writes its pid file first thing, so after some seconds without one it has given up.
         if [ $waited -ge "$START_TIMEOUT" ] || { [ $waited -gt 5 ] && ! docker_our_pid >/dev/null; }; then
@@ -149,16 +153,17 @@ docker_wait_ready() {
 }
 
 docker_start() {
+    SOCKET=$(docker_socket)
     [ -n "$SOCKET" ] || { say "DOCKER_HOST=$DOCKER_HOST is not on this machine: left alone"; return 0; }
     install_packages curl ca-certificates
-    docker_answers || docker_install
-    if ! docker_answers; then
+    engine_answers || docker_install
+    if ! engine_answers; then
         say "starting dockerd on $SOCKET"
         docker_launch
         docker_wait_ready
     fi
-    say "Docker $(docker_version) answers on $SOCKET"
-    docker_ensure_image
+    say "Docker $(engine_version) answers on $SOCKET"
+    engine_ensure_image
     say "image $IMAGE is there"
 }
 
@@ -179,43 +184,59 @@ docker_stop() {
 }
 
 docker_status() {
+    SOCKET=$(docker_socket)
     if [ -z "$SOCKET" ]; then
         printf 'docker: at %s, not on this machine\n' "$DOCKER_HOST"
         return 0
     fi
-    if ! docker_answers; then
+    if ! engine_answers; then
         printf 'docker: nothing answers on %s; try %s start\n' "$SOCKET" "$0"
         return 1
     fi
     local pid origin='not ours'
     pid=$(docker_our_pid) && origin="ours, pid $pid"
-    printf 'docker: %s on %s (%s)\n' "$(docker_version)" "$SOCKET" "$origin"
-    docker_has_image || { printf 'docker: image %s is missing; try %s start\n' "$IMAGE" "$0"; return 1; }
+    printf 'docker: %s on %s (%s)\n' "$(engine_version)" "$SOCKET" "$origin"
+    engine_has_image || { printf 'docker: image %s is missing; try %s start\n' "$IMAGE" "$0"; return 1; }
     printf 'docker: image %s is there\n' "$IMAGE"
 }
 
-docker_clean() {
-    docker_stop
+# remove_data FOLDER: all of an engine.
+remove_data() {
     # A mount that a killed container left would be emptied with the folder: refuse.
-    if grep -q " $DIR/" /proc/self/mounts; then
-        die "something is still mounted below '$DIR': unmount it first"
+    if grep -q " $1/" /proc/self/mounts; then
+        die "something is still mounted below '$1': unmount it first"
     fi
-    as_root rm -rf --one-file-system "$DIR/docker" "$DIR/images"
+    as_root rm -rf --one-file-system "$1"
     if [ -d "$DIR" ]; then
         as_root rmdir --ignore-fail-on-non-empty "$DIR"
     fi
 }
 
+docker_clean() {
+    docker_stop
+    as_root rm -rf "$DIR/images"
+    remove_data "$DIR/docker"
+}
+
+# shellcheck source-path=SCRIPTDIR source=engines-podman.sh
+. "$(dirname "${BASH_SOURCE[0]}")/engines-podman.sh"
+
 verb=${1:-}
-engine=${2:-docker}
-case $engine in
-docker) ;;
-*) die "unknown engine '$engine': docker is the one that is known" ;;
-esac
+shift || true
 case $verb in
-start | stop | status | clean) "${engine}_$verb" ;;
+start | stop | status | clean) ;;
 *)
-    printf 'usage: %s start|stop|status|clean [docker]\n' "$0" >&2
+    printf 'usage: %s start|stop|status|clean [docker] [podman] [podman-rootless]\n' "$0" >&2
     exit 2
     ;;
 esac
+[ $# -gt 0 ] || set -- docker
+result=0
+for engine; do
+    case $engine in
+    docker) docker_"$verb" || result=1 ;;
+    podman | podman-rootless) podman_"$verb" "$engine" || result=1 ;;
+    *) die "unknown engine '$engine': docker, podman and podman-rootless are known" ;;
+    esac
+done
+[ "$result" -eq 0 ]

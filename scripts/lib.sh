@@ -8,8 +8,15 @@ ENCLAVE_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # What building needs, and what the tests and checks need besides; docs/dependencies.md has the reasons.
 BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config musl-tools libcurl4-openssl-dev libjson-c-dev
-    libinih-dev libarchive-dev libseccomp-dev)
-TEST_PACKAGES=(libcmocka-dev openssl python3 perl curl util-linux busybox-static clang clang-format clang-tidy)
+    libinih-dev libarchive-dev libseccomp-dev nettle-dev libmicrohttpd-dev)
+# What the backend that needs no engine is made of.
+RUN_PACKAGES=(bubblewrap python3)
+TEST_PACKAGES=(libcmocka-dev openssl python3 python3-jsonschema perl curl util-linux busybox-static clang
+    clang-format clang-tidy)
+# A Linux that runs as a process, for cgroups of version 2: Debian has one, for x86.
+if [ "$(uname -m)" = x86_64 ] && grep -qx 'ID=debian' /etc/os-release; then
+    TEST_PACKAGES+=(user-mode-linux)
+fi
 
 say() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -79,6 +86,13 @@ fetch_program() {
     fi
     export PATH=$folder/usr/bin:$PATH
 }
+
+# Where engines that scripts/engines.sh starts keep what is theirs.
+ENCLAVE_ENGINES_DIR=${ENCLAVE_ENGINES_DIR:-/var/lib/enclave-engines}
+
+# The sockets of the tests' Podman engines, which the tests are told by these variables.
+export ENCLAVE_PODMAN_SOCKET=${ENCLAVE_PODMAN_SOCKET:-$ENCLAVE_ENGINES_DIR/podman/socket}
+export ENCLAVE_PODMAN_ROOTLESS_SOCKET=${ENCLAVE_PODMAN_ROOTLESS_SOCKET:-$ENCLAVE_ENGINES_DIR/podman-rootless/socket}
 
 # Path of the Docker engine's socket; empty when DOCKER_HOST names an engine that is not behind a local one.
 docker_socket() {

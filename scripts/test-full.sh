@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-export ENCLAVE_TEST_FULL=1 ENCLAVE_TEST_REQUIRE=${ENCLAVE_TEST_REQUIRE:-docker}
+export ENCLAVE_TEST_FULL=1 ENCLAVE_TEST_REQUIRE=${ENCLAVE_TEST_REQUIRE:-docker,podman,bubblewrap}
 for preset in dev asan tsan; do
     ENCLAVE_PRESET=$preset scripts/test.sh --timeout 3600 "$@"
 done

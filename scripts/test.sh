@@ -4,7 +4,7 @@
 # test.sh [CTEST ARGUMENTS...]: install what is missing, build, start the engines, run the tests.
 #
 # Environment: ENCLAVE_PRESET, one of CMakePresets.json (dev; asan; tsan). ENCLAVE_TEST_REQUIRE, components separated by
-# commas ("docker") whose absence fails a test instead of skipping it. ENCLAVE_TEST_FULL=1, for the long tests at full
+# commas ("docker,podman") whose absence fails a test instead of skipping it. ENCLAVE_TEST_FULL=1, for the long tests at full
 # length.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -13,14 +13,14 @@ cd "$ENCLAVE_SOURCE"
 
 preset=${ENCLAVE_PRESET:-dev}
 started=$SECONDS
-install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+install_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 fetch_program docker-registry docker-registry
 
 say "building preset $preset"
 cmake --preset "$preset" --log-level=WARNING >&2
 cmake --build --preset "$preset" "$(jobs_flag)" >&2
 
-scripts/engines.sh start docker
+scripts/engines.sh start docker podman podman-rootless
 
 # ThreadSanitizer's shadow memory wants the address space as it is without (much) randomisation.
 run=(ctest --preset "$preset" --output-on-failure "$@")

@@ -19,6 +19,7 @@
 const struct arg_option global_options[] = {
     {"help", 'h', NULL, ARG_HELP},       {"version", 'V', NULL, ARG_VERSION},
     {"config", 'c', "FILE", ARG_CONFIG}, {"backend", 'b', "NAME", ARG_BACKEND},
+    {"server", '\0', "URL", ARG_SERVER}, {"key-file", '\0', "FILE", ARG_KEY_FILE},
     {"json", '\0', NULL, ARG_JSON},      {"verbose", 'v', NULL, ARG_VERBOSE},
     {"quiet", 'q', NULL, ARG_QUIET},     {NULL, '\0', NULL, 0},
 };
@@ -98,6 +99,16 @@ static int take_global(struct globals *globals, int id, const char *value)
         break;
     case ARG_BACKEND:
         globals->backend = value;
+        break;
+    case ARG_SERVER:
+        if (value[0] == '\0') {
+            report_error("--server: the URL is empty; expected http://HOST:PORT or unix:PATH");
+            return -1;
+        }
+        globals->server = value;
+        break;
+    case ARG_KEY_FILE:
+        globals->key_file = value;
         break;
     case ARG_JSON:
         globals->json = true;

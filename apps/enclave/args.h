@@ -18,6 +18,8 @@ enum {
     ARG_VERSION,
     ARG_CONFIG,
     ARG_BACKEND,
+    ARG_SERVER,
+    ARG_KEY_FILE,
     ARG_JSON,
     ARG_VERBOSE,
     ARG_QUIET,
@@ -37,6 +39,8 @@ extern const struct arg_option global_options[];
 struct globals {
     const char *config;
     const char *backend;
+    const char *server;
+    const char *key_file;
     bool json;
     bool help;
     bool version;

@@ -16,9 +16,10 @@
 static const char help[] =
     "Say what works on this machine; for what does not, why and what to do.\n\n"
     "Usage: enclave doctor [--json]\n\n"
-    "Checks the configuration, the plugins and whether each backend answers. Exits\n"
-    "with 0 when the configuration is right and at least one backend works, else\n"
-    "with 1. Whether an image can be had, the first run tells.\n\n"
+    "Checks the configuration, the plugins and whether each backend answers, and\n"
+    "says which of them makes the sandboxes. Exits with 0 when the configuration is\n"
+    "right and that one works, else with 1. Whether an image can be had, the first\n"
+    "run tells.\n\n"
     "Examples:\n"
     "  enclave doctor\n"
     "  enclave doctor --json | jq '.[] | select(.ok == false)'\n";
@@ -29,7 +30,7 @@ struct doctor {
     const struct globals *globals;
     struct json_object *findings;
     bool config_ok;
-    unsigned backends_ok;
+    bool sandboxes_ok;
 };
 
 /* Note a finding: {"check", "name", "ok", "detail"}. */
@@ -144,25 +145,78 @@ static void describe(struct json_object *backend, char *text, size_t size)
     }
 }
 
+static bool works(struct json_object *backend)
+{
+    struct json_object *value = NULL;
+
+    return json_object_object_get_ex(backend, "works", &value) && json_object_get_boolean(value);
+}
+
+/* The backend that sandboxes are made by: the one named, or for "auto" the first in rank that works; NULL: none. */
+static struct json_object *choose(struct json_object *backends, const char *wanted)
+{
+    struct json_object *chosen = NULL;
+    int64_t lowest = INT64_MAX;
+
+    for (size_t i = 0; backends && i < json_object_array_length(backends); i++) {
+        struct json_object *backend = json_object_array_get_idx(backends, i);
+        struct json_object *rank = NULL;
+        int64_t number = json_object_object_get_ex(backend, "auto_rank", &rank)
+                             ? json_object_get_int64(rank)
+                             : 0;
+        if (strcmp(wanted, json_text(backend, "backend", "")) == 0) {
+            return works(backend) ? backend : NULL;
+        }
+        if (strcmp(wanted, "auto") == 0 && works(backend) && number > 0 && number < lowest) {
+            lowest = number;
+            chosen = backend;
+        }
+    }
+    return chosen;
+}
+
+/* Which backend a sandbox gets that is created without naming one, and why. */
+static void check_sandboxes(struct doctor *doctor, struct enclave_manager *manager,
+                            struct json_object *backends)
+{
+    AUTO_JSON struct json_object *config =
+        ask(doctor, manager, enclave_manager_get_config, "configuration");
+    struct json_object *setting = session_setting(config, "enclave", "backend");
+    const char *wanted = json_text(setting, "value", "auto");
+    bool automatic = strcmp(wanted, "auto") == 0;
+    struct json_object *chosen = choose(backends, wanted);
+    char detail[DETAIL_MAX];
+
+    if (chosen) {
+        (void)snprintf(detail, sizeof detail, "made by %s, %s (backend = %s, from %s)",
+                       json_text(chosen, "backend", "?"),
+                       automatic ? "the first that works" : "as configured", wanted,
+                       json_text(setting, "source", "default"));
+    } else if (automatic) {
+        (void)snprintf(detail, sizeof detail,
+                       "no backend works, so none can be made; mend one of the above");
+    } else {
+        (void)snprintf(detail, sizeof detail,
+                       "backend = %s, from %s, does not work: mend it, or choose another", wanted,
+                       json_text(setting, "source", "default"));
+    }
+    doctor->sandboxes_ok = chosen != NULL;
+    note(doctor, "sandboxes", "", doctor->sandboxes_ok, detail);
+}
+
 static void check_backends(struct doctor *doctor, struct enclave_manager *manager)
 {
     AUTO_JSON struct json_object *backends = ask(doctor, manager, enclave_manager_probe, "backend");
 
     for (size_t i = 0; backends && i < json_object_array_length(backends); i++) {
         struct json_object *backend = json_object_array_get_idx(backends, i);
-        struct json_object *works = NULL;
         char detail[DETAIL_MAX];
-        bool ok =
-            json_object_object_get_ex(backend, "works", &works) && json_object_get_boolean(works);
-        doctor->backends_ok += ok;
+        bool ok = works(backend);
         describe(backend, detail, sizeof detail);
         note(doctor, "backend", json_text(backend, "backend", "?"), ok,
              ok ? detail : json_text(backend, "error", "does not work, and does not say why"));
     }
-    if (doctor->backends_ok == 0) {
-        note(doctor, "sandboxes", "", false,
-             "no backend works, so none can be made; mend one of the above");
-    }
+    check_sandboxes(doctor, manager, backends);
 }
 
 static void print_findings(struct json_object *findings)
@@ -212,7 +266,7 @@ static int run(struct globals *globals, int argc, char **argv, int first)
     } else {
         print_findings(findings);
     }
-    return verb_finish(doctor.config_ok && doctor.backends_ok > 0 ? EXIT_OK : EXIT_FAULT);
+    return verb_finish(doctor.config_ok && doctor.sandboxes_ok ? EXIT_OK : EXIT_FAULT);
 }
 
 const struct verb verb_doctor = {"doctor", "Say what works here, and what to do about the rest",

@@ -18,7 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct verb *const verbs[] = {&verb_run, &verb_plugins, &verb_config, &verb_doctor};
+static const struct verb *const verbs[] = {
+    &verb_run, &verb_serve, &verb_create, &verb_exec,  &verb_ps,      &verb_info,   &verb_tools,
+    &verb_cp,  &verb_stop,  &verb_rm,     &verb_stats, &verb_plugins, &verb_config, &verb_doctor};
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
 static void print_overview(FILE *file)
@@ -34,6 +36,8 @@ static void print_overview(FILE *file)
           "Options, before or after the verb:\n"
           "  -c, --config FILE    read this INI file instead of the usual one\n"
           "  -b, --backend NAME   where sandboxes live: docker, ..., or auto\n"
+          "      --server URL     on that server; without: $ENCLAVE_SERVER\n"
+          "      --key-file FILE  file with the key for that server\n"
           "      --json           print JSON, for programs\n"
           "  -v, --verbose        say what is done, and how long it takes; -vv: more\n"
           "  -q, --quiet          errors only: no warnings, no progress\n"
@@ -42,7 +46,8 @@ static void print_overview(FILE *file)
           "Examples:\n"
           "  enclave run 'print(40 + 2)'\n"
           "  enclave run --tool shell_executor 'ls -l /'\n"
-          "  enclave doctor\n",
+          "  enclave doctor\n"
+          "  enclave serve    # then, elsewhere: enclave ps --server URL\n",
           file);
 }
 

@@ -11,11 +11,18 @@
 #include <signal.h>
 #include <string.h>
 
+/* Beyond these a process's exit code is cut: to that of success, at worst. */
+#define EXIT_CODE_MAX 255
+#define SIGNAL_MAX (EXIT_CODE_MAX - EXIT_SIGNAL)
+
 /* A tool that is no program has no exit code; its status tells. */
 static int exited(const struct enclave_result *result)
 {
+    if (result->exit_code > EXIT_CODE_MAX) {
+        return EXIT_ENCLAVE;
+    }
     if (result->exit_code > 0) {
-        return result->exit_code & 0xff;
+        return result->exit_code;
     }
     return result->status == ENCLAVE_RESULT_SUCCESS ? EXIT_OK : EXIT_FAULT;
 }
@@ -26,7 +33,8 @@ int outcome_exit_code(const struct enclave_result *result)
     case ENCLAVE_CAUSE_EXITED:
         return exited(result);
     case ENCLAVE_CAUSE_SIGNALED:
-        return EXIT_SIGNAL + result->signal;
+        return result->signal > 0 && result->signal <= SIGNAL_MAX ? EXIT_SIGNAL + result->signal
+                                                                  : EXIT_ENCLAVE;
     case ENCLAVE_CAUSE_TIMEOUT:
         return EXIT_TIMED_OUT;
     case ENCLAVE_CAUSE_OOM:

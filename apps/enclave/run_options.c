@@ -25,7 +25,10 @@ enum {
     RUN_NETWORK,
     RUN_ENV,
     RUN_VOLUME,
-    RUN_STDIN
+    RUN_STDIN,
+    RUN_ID,
+    RUN_TYPE,
+    RUN_SANDBOX_TIMEOUT
 };
 
 const struct arg_option run_option_table[] = {
@@ -35,6 +38,26 @@ const struct arg_option run_option_table[] = {
     {"cpus", '\0', "NUMBER", RUN_CPUS},        {"network", '\0', NULL, RUN_NETWORK},
     {"env", 'e', "KEY=VALUE", RUN_ENV},        {"volume", '\0', "HOST:PATH[:ro]", RUN_VOLUME},
     {"stdin", 'i', NULL, RUN_STDIN},           {NULL, '\0', NULL, 0},
+};
+
+const struct arg_option create_option_table[] = {
+    {"id", '\0', "ID", RUN_ID},
+    {"type", '\0', "TYPE", RUN_TYPE},
+    {"tool", 't', "NAME", RUN_TOOL},
+    {"image", '\0', "IMAGE", RUN_IMAGE},
+    {"timeout", '\0', "SECONDS", RUN_SANDBOX_TIMEOUT},
+    {"memory", 'm', "SIZE", RUN_MEMORY},
+    {"cpus", '\0', "NUMBER", RUN_CPUS},
+    {"network", '\0', NULL, RUN_NETWORK},
+    {"env", 'e', "KEY=VALUE", RUN_ENV},
+    {"volume", '\0', "HOST:PATH[:ro]", RUN_VOLUME},
+    {NULL, '\0', NULL, 0},
+};
+
+const struct arg_option exec_option_table[] = {
+    {"tool", 't', "NAME", RUN_TOOL},        {"file", 'f', "FILE", RUN_FILE},
+    {"param", 'p', "KEY=VALUE", RUN_PARAM}, {"timeout", '\0', "SECONDS", RUN_TIMEOUT},
+    {"stdin", 'i', NULL, RUN_STDIN},        {NULL, '\0', NULL, 0},
 };
 
 const char run_help[] =
@@ -53,6 +76,7 @@ const char run_help[] =
     "                          its value is not seen on the command line\n\n"
     "Where, and within which limits:\n"
     "  -b, --backend NAME      docker, ..., or auto: the first that works\n"
+    "      --server URL        a server makes it: http://HOST:PORT, unix:PATH\n"
     "      --image IMAGE       container image; pulled when it is missing\n"
     "      --timeout SECONDS   0.5, 10, ...; 0: no limit\n"
     "  -m, --memory SIZE       256m, 2g, ...\n"
@@ -82,12 +106,13 @@ const char *run_main_parameter(const char *tool)
     return strcmp(tool, "shell_executor") == 0 ? "command" : NULL;
 }
 
-int run_options_init(struct run_options *options, int argc)
+int run_options_init(struct run_options *options, const char *verb, int argc)
 {
-    struct values *lists[] = {&options->params, &options->env, &options->volumes};
+    struct values *lists[] = {&options->params, &options->env, &options->volumes, &options->tools};
 
-    *options = (struct run_options){.tool = "python_executor", .timeout_ms = -1};
-    for (size_t i = 0; i < 3; i++) {
+    *options = (struct run_options){
+        .verb = verb, .tool = "python_executor", .timeout_ms = -1, .sandbox_timeout_ms = -1};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         lists[i]->items = calloc((size_t)argc + 1, sizeof *lists[i]->items);
         if (!lists[i]->items) {
             report_error("out of memory");
@@ -102,6 +127,7 @@ void run_options_clear(struct run_options *options)
     free(options->params.items);
     free(options->env.items);
     free(options->volumes.items);
+    free(options->tools.items);
     input_clear(&options->code);
     input_clear(&options->stdin_data);
 }
@@ -114,7 +140,7 @@ static bool is_size(const char *text)
            (text[digits] == '\0' || (strchr("kmgKMG", text[digits]) && text[digits + 1] == '\0'));
 }
 
-static int take_timeout(struct run_options *options, const char *value)
+static int take_timeout(const char *value, int64_t *ret_ms)
 {
     double seconds;
 
@@ -122,9 +148,9 @@ static int take_timeout(struct run_options *options, const char *value)
         report_error("--timeout '%s' is not a number of seconds (0: no limit)", value);
         return -1;
     }
-    options->timeout_ms = (int64_t)(seconds * 1000 + 0.5);
-    if (seconds > 0 && options->timeout_ms == 0) {
-        options->timeout_ms = 1; /* 0 would mean that there is no limit */
+    *ret_ms = (int64_t)(seconds * 1000 + 0.5);
+    if (seconds > 0 && *ret_ms == 0) {
+        *ret_ms = 1; /* 0 would mean that there is no limit */
     }
     return 0;
 }
@@ -194,7 +220,7 @@ int run_options_take(void *ctx, int id, const char *value)
     switch (id) {
     case RUN_TOOL:
         options->tool = value;
-        return check_utf8("--tool", value, strlen(value));
+        return add(&options->tools, "--tool", value);
     case RUN_FILE:
         options->code_file = value;
         return 0;
@@ -204,7 +230,9 @@ int run_options_take(void *ctx, int id, const char *value)
         options->image = value;
         return check_utf8("--image", value, strlen(value));
     case RUN_TIMEOUT:
-        return take_timeout(options, value);
+        return take_timeout(value, &options->timeout_ms);
+    case RUN_SANDBOX_TIMEOUT:
+        return take_timeout(value, &options->sandbox_timeout_ms);
     case RUN_MEMORY:
         return take_memory(options, value);
     case RUN_CPUS:
@@ -216,6 +244,12 @@ int run_options_take(void *ctx, int id, const char *value)
         return take_pair(&options->env, "--env", value, true);
     case RUN_VOLUME:
         return add(&options->volumes, "--volume", value);
+    case RUN_ID:
+        options->id = value;
+        return check_utf8("--id", value, strlen(value));
+    case RUN_TYPE:
+        options->type = value;
+        return check_utf8("--type", value, strlen(value));
     case RUN_STDIN:
         options->with_stdin = true;
         return 0;
@@ -296,7 +330,8 @@ static int check_code(const struct run_options *options)
     }
     if (!options->code.data && name && !by_param) {
         report_error("no code given: pass CODE, -f FILE, or - for stdin; "
-                     "try 'enclave run --help'");
+                     "try 'enclave %s --help'",
+                     options->verb);
         return -1;
     }
     return 0;

@@ -119,19 +119,34 @@ static int put_all(struct json_object *config, const char *key, const struct val
     return 0;
 }
 
-static int put_cpus(struct json_object *config, double cpus)
+static int put_number(struct json_object *config, const char *key, double number)
 {
     char text[32];
 
-    (void)snprintf(text, sizeof text, "%.10g", cpus); /* 0.1, not 0.10000000000000001 */
-    return put(config, "cpu_limit", json_object_new_double_s(cpus, text));
+    (void)snprintf(text, sizeof text, "%.10g", number); /* 0.1, not 0.10000000000000001 */
+    return put(config, key, json_object_new_double_s(number, text));
 }
 
-static int fill_config(struct json_object *config, const struct run_options *options)
+static int put_tools(struct json_object *config, const char *const *tools)
 {
-    struct json_object *tools = put_object(config, "tools_config");
+    struct json_object *object = put_object(config, "tools_config");
 
-    if (!tools || !put_object(tools, options->tool)) {
+    for (; object && *tools; tools++) {
+        if (!put_object(object, *tools)) {
+            return -1;
+        }
+    }
+    return object ? 0 : -1;
+}
+
+static int fill_config(struct json_object *config, const struct run_options *options,
+                       const char *const *tools)
+{
+    if (put_tools(config, tools) != 0) {
+        return -1;
+    }
+    if (options->sandbox_timeout_ms >= 0 &&
+        put_number(config, "timeout", (double)options->sandbox_timeout_ms / 1000) != 0) {
         return -1;
     }
     if (options->image && put(config, "image", json_object_new_string(options->image)) != 0) {
@@ -141,7 +156,7 @@ static int fill_config(struct json_object *config, const struct run_options *opt
         put(config, "memory_limit", json_object_new_string(options->memory)) != 0) {
         return -1;
     }
-    if (options->cpus > 0 && put_cpus(config, options->cpus) != 0) {
+    if (options->cpus > 0 && put_number(config, "cpu_limit", options->cpus) != 0) {
         return -1;
     }
     if (options->network && put(config, "network_enabled", json_object_new_boolean(1)) != 0) {
@@ -153,7 +168,7 @@ static int fill_config(struct json_object *config, const struct run_options *opt
                : -1;
 }
 
-struct json_object *run_request_config(const struct run_options *options)
+struct json_object *run_request_config(const struct run_options *options, const char *const *tools)
 {
     struct json_object *config = json_object_new_object();
 
@@ -161,7 +176,7 @@ struct json_object *run_request_config(const struct run_options *options)
         report_error("out of memory");
         return NULL;
     }
-    if (fill_config(config, options) != 0) {
+    if (fill_config(config, options, tools) != 0) {
         json_object_put(config);
         return NULL;
     }
@@ -321,28 +336,18 @@ static struct json_object *convert(const char *name, const char *text, struct js
     return value;
 }
 
-static struct json_object *member(struct json_object *object, const char *key)
-{
-    struct json_object *value = NULL;
-
-    if (json_object_is_type(object, json_type_object)) {
-        json_object_object_get_ex(object, key, &value);
-    }
-    return value;
-}
-
 /* The first required parameter that may be text, in the schema's order; NULL when none is. */
 static const char *main_parameter(struct json_object *parameters)
 {
-    struct json_object *required = member(parameters, "required");
-    struct json_object *properties = member(parameters, "properties");
+    struct json_object *required = json_member(parameters, "required");
+    struct json_object *properties = json_member(parameters, "properties");
 
     if (!json_object_is_type(required, json_type_array)) {
         return NULL;
     }
     for (size_t i = 0; i < json_object_array_length(required); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(required, i));
-        if (name && (allowed_types(member(properties, name)) & TYPE_STRING)) {
+        if (name && (allowed_types(json_member(properties, name)) & TYPE_STRING)) {
             return name;
         }
     }
@@ -382,7 +387,7 @@ static int put_param(struct json_object *params, const char *param, struct json_
         return -1;
     }
     /* One that the schema does not know goes as text: the library has the words for it. */
-    value = convert(name, param + strlen(name) + 1, member(properties, name));
+    value = convert(name, param + strlen(name) + 1, json_member(properties, name));
     return value ? put(params, name, value) : -1;
 }
 
@@ -394,8 +399,8 @@ bool run_request_needs_schema(const struct run_options *options)
 struct json_object *run_request_params(const struct run_options *options, struct json_object *tools)
 {
     struct json_object *parameters =
-        member(member(member(tools, options->tool), "function"), "parameters");
-    struct json_object *properties = member(parameters, "properties");
+        json_member(json_member(json_member(tools, options->tool), "function"), "parameters");
+    struct json_object *properties = json_member(parameters, "properties");
     struct json_object *params = json_object_new_object();
 
     if (!params) {

@@ -21,13 +21,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* That many signals, and the user does not want to wait any longer. */
-#define PATIENCE 3
-
 struct signals {
     struct enclave_cancel *cancel;
     pthread_t thread;
     atomic_int caught;
+    unsigned patience;
     int signal_fd;
     int caught_fd; /* eventfd: the first signal came */
     int stop_fd;   /* eventfd: the thread shall end */
@@ -63,7 +61,7 @@ static void *wait_for_signals(void *ctx)
             atomic_store(&signals->caught, (int)info.ssi_signo);
             enclave_cancel_trigger(signals->cancel);
             raise_event(signals->caught_fd);
-        } else if (count == PATIENCE) {
+        } else if (count == signals->patience) {
             _exit(EXIT_SIGNAL + atomic_load(&signals->caught));
         }
     }
@@ -100,7 +98,7 @@ static void destroy(struct signals *signals)
     free(signals);
 }
 
-struct signals *signals_start(void)
+struct signals *signals_start(unsigned patience)
 {
     struct signals *signals = calloc(1, sizeof *signals);
     sigset_t set;
@@ -110,6 +108,7 @@ struct signals *signals_start(void)
         goto failed;
     }
     signals->signal_fd = signals->caught_fd = signals->stop_fd = -1;
+    signals->patience = patience;
     error = block(&set);
     if (error != 0) {
         goto failed;

@@ -2,8 +2,8 @@
  * signals.h - Ctrl-C and its relatives while there is a sandbox to delete.
  *
  * Owns: SIGINT, SIGTERM and SIGHUP of the process. The first cancels what is under way, so that
- * the sandbox is deleted; a second changes nothing, since that is being done; a third exits at
- * once. SIGPIPE is ignored, and seen as EPIPE. Does not own: the deleting.
+ * the sandbox is deleted; one more changes nothing, since that is being done; the last of
+ * `patience` exits at once. SIGPIPE is ignored, and seen as EPIPE. Does not own: the deleting.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,9 +14,12 @@
 
 struct signals;
 
+/* Signals for which the user waits: with a sandbox of ours to delete, and without. */
+enum { SIGNALS_WITH_SANDBOX = 3, SIGNALS_ALONE = 2 };
+
 /* Block the signals and start the thread that waits for them. Call it before any other thread is
  * started: threads inherit what is blocked. NULL after reporting an error. */
-struct signals *signals_start(void);
+struct signals *signals_start(unsigned patience);
 
 /* Triggered by the first signal; pass it to what blocks. */
 struct enclave_cancel *signals_cancel(struct signals *signals);

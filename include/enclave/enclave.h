@@ -56,7 +56,8 @@ extern "C" {
 /* Version of the loaded library, "0.1.0". A constant. Does not block. */
 ENCLAVE_API const char *enclave_version(void);
 
-/* Free a string that a function of this header returned. Accepts NULL. Does not block. */
+/* Free a string, or get_file's data, that a function of this header returned. Accepts NULL. Does
+ * not block. */
 ENCLAVE_API void enclave_free(void *memory);
 
 /* Name ("notfound"), text, HTTP status and exit code of an error code. Constants; any int is safe.
@@ -83,16 +84,22 @@ ENCLAVE_API int32_t enclave_cancel_new(struct enclave_cancel **ret_cancel,
                                        struct enclave_error *err);
 /* Does not block. Not for signal handlers: catch the signal in a thread (sigwait, signalfd). */
 ENCLAVE_API void enclave_cancel_trigger(struct enclave_cancel *cancel);
-/* No call that was given it is under way any more. Accepts NULL. */
+/* Only when no call that was given it is under way, and no submitted execution's completion is
+ * still to be taken. Accepts NULL. */
 ENCLAVE_API void enclave_cancel_free(struct enclave_cancel *cancel);
 
 /* ------------------------------------------------------------------------------------ manager */
 
 struct enclave_manager;
+struct enclave_option; /* plugin.h */
+
+/* The manager's sandboxes end with it, whatever `on_restart` and `on_free` say, and it leaves those
+ * of others alone: for a program that shares a service's configuration and not its sandboxes. */
+#define ENCLAVE_MANAGER_TRANSIENT (UINT32_C(1) << 0)
 
 struct enclave_manager_options {
     uint32_t size;  /* ENCLAVE_MANAGER_OPTIONS_INIT sets it */
-    uint32_t flags; /* 0 */
+    uint32_t flags; /* ENCLAVE_MANAGER_... */
     /*
      * The INI file. NULL: $ENCLAVE_CONFIG, else enclave/enclave.ini in $XDG_CONFIG_HOME
      * (~/.config), else in the system's configuration folder, else built-in defaults. A file that
@@ -109,54 +116,95 @@ struct enclave_manager_options {
     /* Seconds, monotonic, for the ages of sandboxes; NULL: CLOCK_MONOTONIC. For tests. */
     int64_t (*clock)(void *ctx);
     void *clock_ctx;
+    /*
+     * A section of the INI file that is the program's own ("server" is that of `enclave serve`) and
+     * its options, a table as a plugin has (plugin.h), which has to live as long as the manager.
+     * They are checked as those of plugins are, and enclave_manager_get_config() shows them. NULL:
+     * none. A program that does not name the section `server` leaves it unread.
+     */
+    const char *section;
+    const struct enclave_option *section_options;
 };
 
 #define ENCLAVE_MANAGER_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(struct enclave_manager_options), 0, NULL, NULL, NULL, NULL, NULL, NULL              \
+        sizeof(struct enclave_manager_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL  \
     }
 
 /*
  * Read the configuration, load the enabled plugins, start the background cleanup. `options` may be
- * NULL. Does not talk to an engine: one that is not running is reported by the first create.
- * Errors: CONFIG (file, line, what was expected), PLUGIN, NOMEM.
+ * NULL. Does not wait for an engine: one that is not running is reported by the first create. What managers of
+ * this machine that died have left in engines is removed meanwhile.
+ *
+ * With `on_restart = adopt` it first locks the instance, then takes back the sandboxes that an earlier manager of
+ * the instance left running, for which it asks each backend that can (up to 5 seconds for each that does not
+ * answer). They have their ids, configurations, tools, files and times again; executions that were under way have
+ * been ended. One that cannot be taken back is deleted, and the log says so.
+ *
+ * Errors: CONFIG (file, line, what was expected), PLUGIN, NOMEM; BUSY when another manager has the instance,
+ * DENIED or IO when its lock cannot be made.
  */
 ENCLAVE_API int32_t enclave_manager_new(const struct enclave_manager_options *options,
                                         struct enclave_manager **ret_manager,
                                         struct enclave_error *err);
 
 /*
- * Delete the manager's sandboxes (with `on_free = keep` leave those that can live without a
- * manager; none can in this version), unload the plugins, free the manager. Executions under way
- * end first, with cause `backend_lost`; no other call may be under way. Accepts NULL.
+ * Delete the manager's sandboxes (with `on_free = keep` leave those that run, and whose backend can,
+ * to the next manager of the instance, for `reconnect_grace` seconds, or to the other manager that
+ * has them), unload the plugins, free the manager. Executions under way in other threads are ended
+ * first, with cause `backend_lost`, and their calls return; no call of another kind may be under
+ * way. Results and strings that the manager gave stay valid. Accepts NULL.
  */
 ENCLAVE_API void enclave_manager_free(struct enclave_manager *manager);
 
 /* ---------------------------------------------------------------------------------- sandboxes */
 
+/*
+ * With a backend whose sandboxes are another manager's (http-remote) every call asks that manager,
+ * and fails with its errors, message included, or with those of the way there (UNREACHABLE,
+ * UNAUTHORIZED, LOST, ...). Then `type` is one of that manager's, an id may be of any sandbox that
+ * it has, and ages are for it to count. Sandboxes that this manager did not make are deleted only
+ * by enclave_manager_delete_sandbox(), and, by their own manager, for their age.
+ */
+
+/* The sandbox ends with the manager, whatever `on_restart` and `on_free` say: as a pool's do, since
+ * a pool is not known to the next manager. */
+#define ENCLAVE_CREATE_TRANSIENT (UINT32_C(1) << 0)
+
 struct enclave_create_options {
     uint32_t size;  /* ENCLAVE_CREATE_OPTIONS_INIT sets it */
-    uint32_t flags; /* 0 */
+    uint32_t flags; /* ENCLAVE_CREATE_... */
     /* The id to give it: ^[a-z0-9][a-z0-9_-]{0,62}$. NULL: 8 random letters and digits. */
     const char *id;
     /* Told about slow steps, in the calling thread; NULL: nobody. */
     enclave_progress_fn progress;
     void *progress_ctx;
     struct enclave_cancel *cancel; /* NULL: cannot be cancelled */
+    /*
+     * A name of the caller's for this request, 1 to 255 bytes, so that it can be repeated without making a
+     * second sandbox: while the key is known, a create with it gives the id that the first one gave, and
+     * one that comes while the first is under way waits for it. With another type, config or id: EXISTS.
+     * A create that failed frees its key. A key is known as long as its sandbox, and beyond that as one of
+     * the last 1,024. NULL: none.
+     */
+    const char *request_key;
+    /* Whose it is, for a program that serves several: 1 to 63 printable ASCII characters, shown as metadata.owner
+     * and kept over a restart. The manager does nothing else with it. NULL: nobody's. */
+    const char *owner;
 };
 
 #define ENCLAVE_CREATE_OPTIONS_INIT                                                                \
     {                                                                                              \
-        sizeof(struct enclave_create_options), 0, NULL, NULL, NULL, NULL                           \
+        sizeof(struct enclave_create_options), 0, NULL, NULL, NULL, NULL, NULL, NULL               \
     }
 
 /*
  * Create a sandbox and start it. `type` is the backend's name; NULL or "auto": the configured one.
  * `config` is a JSON object (docs/configuration.md lists the fields); NULL: all defaults. Only
- * tools named in its `tools_config` (or the INI file's `tools` for new sandboxes) may be executed
- * in it. `options` may be NULL. Errors: INVALID (an unknown field, a bad value: the message names
- * it), NOTFOUND (backend, image), EXISTS (id), UNENFORCED, UNREACHABLE, BACKEND, CANCELLED. On
- * failure nothing is left behind.
+ * tools named in its `tools_config` (else in that of the INI file's [sandbox]) may be executed in
+ * it. `options` may be NULL. Errors: INVALID (an unknown field, a bad value: the message names it),
+ * NOTFOUND (backend, image), EXISTS (id, request key), UNENFORCED, UNREACHABLE, BACKEND, CANCELLED.
+ * On failure nothing is left behind.
  */
 ENCLAVE_API int32_t enclave_manager_create_sandbox(struct enclave_manager *manager,
                                                    const char *type, const char *config,
@@ -164,7 +212,8 @@ ENCLAVE_API int32_t enclave_manager_create_sandbox(struct enclave_manager *manag
                                                    char ret_id[ENCLAVE_ID_SIZE],
                                                    struct enclave_error *err);
 
-/* Facts about one sandbox, a JSON object. NOTFOUND. Does not ask the engine. */
+/* Facts about one sandbox, a JSON object. NOTFOUND. Asks no engine, but the other manager if there
+ * is one. */
 ENCLAVE_API int32_t enclave_manager_get_sandbox_info(struct enclave_manager *manager,
                                                      const char *id, char **ret_json,
                                                      struct enclave_error *err);
@@ -189,28 +238,42 @@ ENCLAVE_API int32_t enclave_manager_stop_sandbox(struct enclave_manager *manager
 ENCLAVE_API int32_t enclave_manager_delete_sandbox(struct enclave_manager *manager, const char *id,
                                                    struct enclave_error *err);
 
-/* Delete every sandbox of this manager. Goes on after a failure and returns the first. */
+/* Delete every sandbox of this manager, and end its pools. Goes on after a failure and returns the first. */
 ENCLAVE_API int32_t enclave_manager_cleanup_all_sandboxes(struct enclave_manager *manager,
                                                           struct enclave_error *err);
 
 /*
- * Do now what the background cleanup does every `cleanup_interval` seconds: delete sandboxes that
- * run for longer than `running_ttl` or are stopped or in error for longer than `stopped_ttl`.
- * `ret_json` (may be NULL): an array of {"id", "reason"}, one for each that was deleted.
+ * Do now what the background cleanup does every `cleanup_interval` seconds: reclaim sandboxes that
+ * run for longer than `running_ttl`, are stopped or in error for longer than `stopped_ttl`, were
+ * not used for longer than `idle_ttl`, or are older than the `ttl` of their configuration. One that
+ * is executing is left alone unless its `running_ttl` or `ttl` is over.
+ * `ret_json` (may be NULL): an array of {"id", "reason"}, one for each that was reclaimed; the reason
+ * is the word that is quoted above, or "pool" for one of a pool's that had ended. Their ids are gone when
+ * this returns. It waits for their engines to end them, though for 2 seconds at most: the rest goes on in
+ * the background.
  */
 ENCLAVE_API int32_t enclave_manager_sweep(struct enclave_manager *manager, char **ret_json,
                                           struct enclave_error *err);
 
-/* Totals, counts by status and type: a JSON object. */
+/*
+ * Let a sandbox live for at least so many seconds from now (0 to 1,000,000,000), whatever would have the
+ * cleanup reclaim it before. Never shortens its life. Errors: NOTFOUND, INVALID, STATE (it is being
+ * stopped).
+ */
+ENCLAVE_API int32_t enclave_manager_keep_alive(struct enclave_manager *manager, const char *id,
+                                               int64_t seconds, struct enclave_error *err);
+
+/* Totals, counts by status and type, executions by tool and cause, times: a JSON object. */
 ENCLAVE_API int32_t enclave_manager_get_stats(struct enclave_manager *manager, char **ret_json,
                                               struct enclave_error *err);
 
 /* --------------------------------------------------------------------------------- executing */
 
 /*
- * Receives output as it comes: bytes as the program wrote them, in order within each stream. Called
- * in the thread that called execute_tool; while it runs the program is held back, not the manager.
- * A return value other than 0 cancels the execution.
+ * Receives output as it comes: bytes as the program wrote them, in order within each stream, up to
+ * a megabyte at once. Called in the thread that called execute_tool (with submit: in one of the
+ * manager's); while it runs the program is held back, not the manager. A return value other than 0
+ * cancels the execution.
  */
 typedef int32_t (*enclave_output_fn)(void *ctx, uint32_t stream, const void *data, uint64_t length);
 
@@ -218,8 +281,8 @@ struct enclave_execute_options {
     uint32_t size;  /* ENCLAVE_EXECUTE_OPTIONS_INIT sets it */
     uint32_t flags; /* 0 */
     /*
-     * Milliseconds; 0: none; -1: not given; less is INVALID. The first that is given counts: the parameter
-     * `timeout`, this, the tool's option, the sandbox's `timeout`, 30 s.
+     * Milliseconds; 0: none; -1: not given; less is INVALID. The first that is given counts: the
+     * parameter `timeout` (seconds), this, the tool's option, the sandbox's `timeout`, 30 s.
      */
     int64_t timeout_ms;
     enclave_output_fn output; /* NULL: only the result */
@@ -237,8 +300,8 @@ struct enclave_execute_options {
 
 /* Status of a result. The words in JSON are the lower-case suffixes. */
 enum {
-    ENCLAVE_RESULT_SUCCESS = 1,
-    ENCLAVE_RESULT_ERROR = 2,
+    ENCLAVE_RESULT_SUCCESS = 1, /* cause `exited` with code 0, and the tool has not complained */
+    ENCLAVE_RESULT_ERROR = 2,   /* anything else: `cause` says what */
     ENCLAVE_RESULT_TIMEOUT = 3,
     ENCLAVE_RESULT_CANCELLED = 4
 };
@@ -275,7 +338,8 @@ struct enclave_result {
  * Run a tool in a sandbox that is running. `params` is a JSON object that fits the tool's schema;
  * NULL: {}. `options` may be NULL. When the program runs, fails, is stopped for time, memory or by
  * cancelling, that is a result and 0 is returned. Errors: NOTFOUND (sandbox, tool), STATE (not
- * running), INVALID (the parameter is named), TOOBIG, LOST (before anything ran), NOMEM.
+ * running), INVALID (the parameter is named), TOOBIG, CANCELLED and LOST (before anything ran; but
+ * after LOST of another manager's sandbox it may have), NOMEM, and what the tool itself returned.
  *
  * The execution ends when the program has ended and everything that it started has closed stdout
  * and stderr, as with a pipe in a shell. A process left in the background that has redirected both
@@ -293,6 +357,116 @@ ENCLAVE_API void enclave_result_free(struct enclave_result *result);
 /* The result as a ToolResult in JSON (docs/api.md), on one line. */
 ENCLAVE_API int32_t enclave_result_json(const struct enclave_result *result, char **ret_json,
                                         struct enclave_error *err);
+
+/* ---------------------------------------------------------------------------------- submitting */
+
+/*
+ * Executions for a program that waits for many things at once, in a loop of its own: submit does
+ * not wait; a descriptor becomes readable when there is something to take. examples/event-loop
+ * shows it.
+ *
+ * They run in threads of the manager, `max_executions` at once; `max_queued` more wait, in the
+ * order in which they came within a sandbox, and sandbox by sandbox in turns. Time in the queue
+ * does not count for their timeouts. enclave_manager_free() cancels what has not ended and drops
+ * all completions.
+ */
+
+/*
+ * As enclave_manager_execute_tool(), without waiting. What is given is copied; only
+ * `options->output_ctx` and `options->cancel` are needed until the completion was taken.
+ * `user_data` comes back in it untouched. `*ret_ticket` (may be NULL) is never 0 and not used
+ * twice. `options->output` is called in a thread of the manager, whose stack is 256 KiB: it has to
+ * copy and hand over. Does not block, except for an id that only another manager knows, the first
+ * time. Errors: NOTFOUND (sandbox), INVALID, NOMEM; BUSY: the queue is full, or too many
+ * completions wait to be taken. All others come with the completion.
+ */
+ENCLAVE_API int32_t enclave_manager_submit(struct enclave_manager *manager, const char *id,
+                                           const char *tool, const char *params,
+                                           const struct enclave_execute_options *options,
+                                           void *user_data, uint64_t *ret_ticket,
+                                           struct enclave_error *err);
+
+/* A descriptor for poll() or epoll that is readable while completions wait. Do not read or close
+ * it: it is the manager's, the same each time. IO: no descriptor is to be had. Does not block. */
+ENCLAVE_API int32_t enclave_manager_completion_fd(struct enclave_manager *manager, int32_t *ret_fd,
+                                                  struct enclave_error *err);
+
+/* How a submitted execution ended: what enclave_manager_execute_tool() would have returned. */
+struct enclave_completion {
+    uint32_t size; /* ENCLAVE_COMPLETION_INIT sets it */
+    int32_t code;  /* 0: there is a result; else what `error` says */
+    uint64_t ticket;
+    void *user_data;
+    struct enclave_result *result; /* the caller's, freed with enclave_result_free() */
+    struct enclave_error error;
+};
+
+#define ENCLAVE_COMPLETION_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct enclave_completion), 0, 0, NULL, NULL, ENCLAVE_ERROR_INIT                    \
+    }
+
+/* Take the completion that has waited longest. NOTFOUND: none waits. Does not block. */
+ENCLAVE_API int32_t enclave_manager_next_completion(struct enclave_manager *manager,
+                                                    struct enclave_completion *ret_completion,
+                                                    struct enclave_error *err);
+
+/*
+ * Cancel a submitted execution. Its completion still comes: with the code CANCELLED when nothing
+ * had run, else with a result, whose cause is `cancelled` if this was in time. NOTFOUND: it has
+ * ended already. Does not block.
+ */
+ENCLAVE_API int32_t enclave_manager_cancel_ticket(struct enclave_manager *manager, uint64_t ticket,
+                                                  struct enclave_error *err);
+
+/* -------------------------------------------------------------------------------------- pools */
+
+/* How a sandbox of a pool is given back after each execution. */
+enum {
+    ENCLAVE_POOL_RESET =
+        1, /* nothing of the execution is left in it; where that cannot be, as FRESH */
+    ENCLAVE_POOL_FRESH = 2, /* not at all: it is deleted, and a new one made in the background */
+    ENCLAVE_POOL_DIRTY = 3  /* as it is */
+};
+
+struct enclave_pool_options {
+    uint32_t size;                 /* ENCLAVE_POOL_OPTIONS_INIT sets it */
+    uint32_t reuse;                /* ENCLAVE_POOL_...; 0: not given, RESET */
+    struct enclave_cancel *cancel; /* NULL: making the pool cannot be cancelled */
+};
+
+#define ENCLAVE_POOL_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(struct enclave_pool_options), 0, NULL                                               \
+    }
+
+/*
+ * Make a pool of `size` sandboxes (at most 1,024) that wait for executions, with status `idle`.
+ * `name` has the form of a sandbox's id; NULL: "default". `type`, `config` as for create_sandbox.
+ * What is not given (size 0, NULL, no reuse) is taken from the section [pool NAME] of the INI file,
+ * where there is one. When the size is 0 there too, nothing is made, which is no error.
+ * `*ret_ids_json` (may be NULL): an array of ids. On failure no pool is left. When nothing is given
+ * and the pool is there already, waits until it is made, and returns its ids. Errors: as
+ * create_sandbox; EXISTS (there is such a pool), BUSY (there are 64 pools).
+ */
+ENCLAVE_API int32_t enclave_manager_initialize_pool(struct enclave_manager *manager,
+                                                    const char *name, uint32_t size,
+                                                    const char *type, const char *config,
+                                                    const struct enclave_pool_options *options,
+                                                    char **ret_ids_json, struct enclave_error *err);
+
+/*
+ * Run a tool in a sandbox of a pool (NULL: "default"): the next that is free; who waits longest
+ * gets it first. It is `busy` meanwhile, and given back when this returns. One that is gone is not
+ * lent but replaced. A pool that the INI file declares is made by its first use. `wait_ms`: how
+ * many milliseconds to wait for a free one; -1: an hour; 0: not at all. options->cancel ends the
+ * wait too. Errors: as execute_tool; INVALID (there is no such pool), TIMEOUT (none was free in
+ * time), CANCELLED (while it waited), STATE (the pool has ended).
+ */
+ENCLAVE_API int32_t enclave_manager_execute_tool_in_pool(
+    struct enclave_manager *manager, const char *name, const char *tool, const char *params,
+    const struct enclave_execute_options *options, int64_t wait_ms,
+    struct enclave_result **ret_result, struct enclave_error *err);
 
 /* -------------------------------------------------------------------------------------- files */
 
@@ -346,7 +520,8 @@ ENCLAVE_API int32_t enclave_manager_get_plugins(struct enclave_manager *manager,
                                                 struct enclave_error *err);
 
 /* Ask each loaded backend whether it works here: a JSON array of {"backend", "works", "detail" (an
- * object) or "error" (text), "can": [...]}. Takes up to 5 seconds for each that does not answer. */
+ * object) or "error" (text), "can": [...], "auto_rank": number}; `backend = auto` takes the lowest rank
+ * above 0 that works. Takes up to 5 seconds for each that does not answer. */
 ENCLAVE_API int32_t enclave_manager_probe(struct enclave_manager *manager, char **ret_json,
                                           struct enclave_error *err);
 

@@ -5,10 +5,11 @@
  * takes a `struct enclave_error *` as its last argument. The caller owns that struct (usually on
  * its stack) and may pass NULL. On success it is left untouched. On failure it holds the code and
  * one line of text: what was attempted, on what, and what to do about it. Reporting an error never
- * allocates and never uses thread-local or global state.
+ * allocates and never uses thread-local or global state. Comments name codes without ENCLAVE_E.
  *
  * A plugin that returns a code also fills in `err`; when it does not, or returns a value that is no
- * code of the table, the host supplies what it knows. The layout of struct enclave_error never changes.
+ * code of the table, the host supplies what it knows. The layout of struct enclave_error never
+ * changes.
  *
  * This header is complete in itself: plugins use it without linking to libenclave.
  *
@@ -31,7 +32,7 @@ extern "C" {
  *   name  suffix of the ENCLAVE_E... constant, and the word in JSON, in lower case
  *   code  what functions return; codes are never reused or renumbered
  *   text  what it means, for people
- *   http  the status that the server answers with (404 for STATE: so the reference system answers)
+ *   http  the status that the server answers with (404 for STATE: as ms-enclave's server answers)
  *   exit  the exit code of the `enclave` command
  */
 #define ENCLAVE_ERROR_TABLE(X)                                                                     \
@@ -98,10 +99,16 @@ struct enclave_error {
 #define ENCLAVE_PRINTF(fmt, args)
 #endif
 
-/* Keep a message on one line and printable, whatever it quotes. Bytes above 0x7f (UTF-8) stay. */
+/* Keep a message on one line and printable, whatever it quotes. Bytes above 0x7f (UTF-8) stay, but for the control
+ * characters U+0080 to U+009F, which steer a terminal as an escape sequence does. */
 static inline void enclave_error_sanitize_(char *text)
 {
     for (; *text; text++) {
+        if ((unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+            (unsigned char)text[1] < 0xa0) {
+            text[0] = ' ';
+            text[1] = ' ';
+        }
         if ((unsigned char)*text < 0x20 || *text == 0x7f) {
             *text = ' ';
         }

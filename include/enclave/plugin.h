@@ -117,15 +117,14 @@ struct enclave_host {
     /* One line for the log of the embedding program. Not for what is also returned as an error. */
     void (*log)(void *ctx, uint32_t level, const char *message);
 
-    /* A named table of optional services ("enclave.NAME/VERSION"), or NULL when the host has none.
-     */
+    /* A table of optional services ("enclave.NAME/VERSION"); NULL when the host has none of it. */
     const void *(*extension)(void *ctx, const char *id);
 
     /*
      * For tools. `call` is what `execute` received; it ends when `execute` returns. These functions
      * block, observe the deadline and the cancellation of the call, and apply its output limits. A
-     * sink or source that they are given must not use the same call. A
-     * second `run` of the same call waits for the first, and replaces its output in the result.
+     * sink or source that they are given must not use the same call. A second `run` of the same
+     * call waits for the first, and its output replaces that of the first in the result.
      */
 
     /* Facts about the call. The caller sets ret->size. */
@@ -135,18 +134,21 @@ struct enclave_host {
     /*
      * Run a command in the sandbox and wait for its end. What it writes streams to the caller and
      * becomes the output and error of the result, unless the command names sinks of its own.
-     * Returns 0 whenever the program's end is known, with `*ret` filled in: also when it could not be
-     * started (exit code 127 or 126, as a shell would say), and when it was ended for time, by the
-     * caller or for its output: ret->cause says so, and the tool returns 0 at once. An error when it
-     * could not be attempted at all. `ret` may be NULL; otherwise the caller sets ret->size.
+     * Returns 0 whenever the program's end is known, with `*ret` filled in: also when it could not
+     * be started (exit code 127 or 126, as a shell would say), and when it was ended for time, by
+     * the caller or for its output: then ret->cause says so, and `execute` has to return 0 at once.
+     * When as many commands as the sandbox has room for are running, it waits for its turn, within
+     * its timeout. An error when it could not be attempted at all. `ret` may be NULL; otherwise the
+     * caller sets ret->size.
      */
     int32_t (*run)(struct enclave_call *call, const struct enclave_command *command,
                    struct enclave_outcome *ret, struct enclave_error *err);
 
     /*
-     * File operations; see struct enclave_file_request. stat calls `to` once, list once for each file.
-     * Errors: NOTFOUND, DENIED, INVALID (a directory to read, a file to list, ...), TOOBIG, EXISTS (not
-     * empty), TIMEOUT and CANCELLED (return them from `execute`), NOTSUP, LOST.
+     * File operations; see struct enclave_file_request. stat calls `to` once, list once for each
+     * file. Errors: NOTFOUND, DENIED, INVALID (a directory to read, a file to list, ...), TOOBIG,
+     * EXISTS (to remove: a directory that is not empty), TIMEOUT and CANCELLED (return them from
+     * `execute`), NOTSUP (by the backend), LOST.
      */
     int32_t (*file_read)(struct enclave_call *call, const struct enclave_file_request *request,
                          const struct enclave_sink *to, struct enclave_error *err);
@@ -162,7 +164,7 @@ struct enclave_host {
     /*
      * The result. Without these calls it is made of the last `run`: its output, its error stream or
      * a sentence about its end, success for exit code 0. Texts are copied; later calls replace
-     * earlier.
+     * earlier ones.
      */
 
     /* Set the output; the streaming callback sees it too. Subject to the output limit. */

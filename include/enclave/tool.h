@@ -31,13 +31,12 @@ struct enclave_call_info {
     uint64_t max_output; /* bytes that the result keeps of each stream */
 };
 
-/* Take the timeout from the call: parameters, else the request, the tool's options, the sandbox. */
+/* Take the timeout from the call: the parameter `timeout`, else the request's, the tool's option,
+ * the sandbox's. */
 #define ENCLAVE_TIMEOUT_DEFAULT INT64_C(-1)
 
-#define ENCLAVE_COMMAND_KILL_ON_LIMIT                                                              \
-    (UINT32_C(1)                                                                                   \
-     << 0) /* end it when it writes over max_output                                    \
-                        */
+/* End it when it writes more than max_output. */
+#define ENCLAVE_COMMAND_KILL_ON_LIMIT (UINT32_C(1) << 0)
 
 /*
  * A command to run. Zero it, set `size` and what is needed; everything is borrowed for the call.
@@ -70,6 +69,8 @@ struct enclave_command {
     /* Where its output goes instead of into the result and to the caller. NULL: the result. */
     const struct enclave_sink *stdout_sink;
     const struct enclave_sink *stderr_sink;
+    /* What may fork in place of starting argv, when `cwd` is NULL. NULL: nothing. Since 1.1. */
+    const struct enclave_fork_server *fork_server;
 };
 
 /* How a command ended. The caller sets `size`. */
@@ -85,6 +86,8 @@ struct enclave_outcome {
     int64_t wall_us;      /* microseconds from start to end */
     int64_t cpu_us;       /* user and system time of the program and the children it waited for */
     uint64_t peak_memory; /* largest resident set of one of those processes, bytes */
+    uint32_t forked;      /* 1: a fork server's child, and no program was started. Since 1.1 */
+    uint32_t reserved;    /* 0 */
 };
 
 struct enclave_tool_ops {

@@ -46,9 +46,9 @@ enum { ENCLAVE_STDOUT = 1, ENCLAVE_STDERR = 2 };
 /*
  * What a backend may be able to enforce or offer; bits of a uint64_t. A sandbox that asks for one
  * explicitly, on a backend without it, is refused with ENCLAVE_EUNENFORCED; one that merely has it
- * by default runs, and `metadata.unenforced` names it. The words in JSON are the names of the fields or
- * the lower-case suffixes: "memory_limit", "cpu_limit", "pids_limit", "network_off", "network",
- * "read_only_root", "tmpfs_sizes", "seccomp", "no_new_privileges", "own_uid", "image", "volumes", "ports",
+ * by default runs, and `metadata.unenforced` names it. The words in JSON, in the order of the bits:
+ * "memory_limit", "cpu_limit", "pids_limit", "network_off", "network", "read_only_root",
+ * "tmpfs_sizes", "seccomp", "no_new_privileges", "own_uid", "image", "volumes", "ports",
  * "extra_hosts", "privileged", "platform", "runtime", "user", "own_files", "kill_tree".
  */
 #define ENCLAVE_CAN_MEMORY (UINT64_C(1) << 0)         /* memory_limit, with no swap beyond it */
@@ -71,6 +71,29 @@ enum { ENCLAVE_STDOUT = 1, ENCLAVE_STDERR = 2 };
 #define ENCLAVE_CAN_USER (UINT64_C(1) << 17)          /* user */
 #define ENCLAVE_CAN_OWN_FILES (UINT64_C(1) << 18) /* nothing of the host's files is to be seen */
 #define ENCLAVE_CAN_KILL_TREE (UINT64_C(1) << 19) /* process_kill gets every process, always */
+
+/*
+ * A program that is started once in a sandbox, stays, and forks for each execution, which then
+ * costs a fork and not the start of an interpreter. Only a hint: where the backend has no fork
+ * servers, the server does not start or has died, or the execution is the first that names it (and
+ * would wait longer for the server than for its program), the program itself is started; the
+ * outcome is the same by contract. Two executions share a server when `argv` and `env` are equal.
+ * What a server has to do is described in docs/plugins.md. Borrowed for the call. Since ABI 1.1.
+ */
+#define ENCLAVE_FORK_SERVER_EAGER (UINT32_C(1) << 0) /* worth it for the first execution already */
+
+struct enclave_fork_server {
+    uint32_t size;  /* sizeof(struct enclave_fork_server) */
+    uint32_t flags; /* ENCLAVE_FORK_SERVER_... */
+    /* NULL-terminated; argv[0] as in a command, with the PATH that `env` gives it. It runs with rights
+     * that payloads do not have, so neither it nor what it reads may come from a payload. */
+    const char *const *argv;
+    /*
+     * NULL-terminated. Its environment is just this: "NAME=value", or "NAME" and "PREFIX*" for what the
+     * sandbox's environment has of that name.
+     */
+    const char *const *env;
+};
 
 /* Longest sandbox id, with its NUL. Ids match ^[a-z0-9][a-z0-9_-]{0,62}$. */
 #define ENCLAVE_ID_SIZE 64
@@ -168,7 +191,7 @@ struct enclave_progress {
     uint64_t total;    /* bytes in all; 0 while not known */
 };
 
-/* Called from the thread that made the slow call. Must not call back into the same manager. */
+/* Called in the thread that made the slow call. Must not call back into the same manager. */
 typedef void (*enclave_progress_fn)(void *ctx, const struct enclave_progress *progress);
 
 #ifdef __cplusplus

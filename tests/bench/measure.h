@@ -1,5 +1,5 @@
 /*
- * measure.h - taking times, and what is made of them.
+ * measure.h - the clock, and what is made of many values of one thing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,22 +7,20 @@
 #define BENCH_MEASURE_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-enum { SERIES_MAX = 4096 };
+enum { SERIES_MAX = 16384 };
 
-/* Times of one thing, in microseconds. */
 struct series {
     size_t count;
-    int64_t us[SERIES_MAX];
+    double values[SERIES_MAX];
 };
 
-int64_t now_us(void);
-void series_add(struct series *series, int64_t us);
-/* 0 to 1; sorts the series. 0 for an empty one. */
-int64_t series_quantile(struct series *series, double quantile);
+/* Monotonic. */
+double now_ms(void);
 
-/* Run a program with its output thrown away and wait for it; its exit code, or -1. */
-int run_program(const char *const *argv);
+/* What is beyond SERIES_MAX is not kept. */
+void series_add(struct series *series, double value);
+/* `quantile` is 0 to 1; sorts the series. 0 for an empty one. */
+double series_quantile(struct series *series, double quantile);
 
 #endif

@@ -74,13 +74,20 @@ static char *read_payload(const char *folder, const char *name, size_t *ret_leng
 
 /* -------------------------------------------------------------------------------------- boxes */
 
+static const char *backend_name(void)
+{
+    const char *name = getenv("ENCLAVE_TEST_BACKEND");
+
+    return name && *name ? name : "docker";
+}
+
 static int32_t create(struct boxes *boxes, const char *config, char id[ENCLAVE_ID_SIZE],
                       struct enclave_error *err)
 {
     char text[1024];
 
     (void)snprintf(text, sizeof text, "{" TOOLS "%s%s}", *config ? ", " : "", config);
-    return enclave_manager_create_sandbox(boxes->manager, "docker", text, NULL, id, err);
+    return enclave_manager_create_sandbox(boxes->manager, backend_name(), text, NULL, id, err);
 }
 
 /* Tests that alarm() must not end the run in the middle of leave nothing: the manager's end does. */
@@ -98,7 +105,7 @@ int boxes_main(const char *name, const struct CMUnitTest *tests, size_t count)
         return 1;
     }
     if (create(boxes, "", boxes->neighbour, &err) < 0) {
-        int required = require && strstr(require, "docker");
+        int required = require && strstr(require, backend_name());
 
         (void)fprintf(stderr, "%s: %s: %s\n", name, required ? "failed" : "skipped", err.message);
         enclave_manager_free(boxes->manager);
@@ -122,6 +129,26 @@ int box_setup(void **state)
     assert_usable(boxes); /* what a first call allocates for good is not the test's */
     boxes->rss = resident();
     return 0;
+}
+
+int box_enforces(const char *name)
+{
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    json_object *metadata = NULL, *unenforced = NULL;
+    json_object *info;
+    char *text = NULL;
+    int enforces;
+
+    if (enclave_manager_get_sandbox_info(the_boxes.manager, the_boxes.neighbour, &text, &err) < 0) {
+        fail_msg("%s", err.message);
+    }
+    info = json_tokener_parse(text);
+    assert_true(json_object_object_get_ex(info, "metadata", &metadata) &&
+                json_object_object_get_ex(metadata, "unenforced", &unenforced));
+    enforces = strstr(json_object_to_json_string(unenforced), name) == NULL;
+    json_object_put(info);
+    enclave_free(text);
+    return enforces;
 }
 
 void box_renew(struct boxes *boxes, const char *config)
@@ -346,10 +373,15 @@ void assert_usable(struct boxes *boxes)
 
 void assert_neighbour(struct boxes *boxes)
 {
-    int64_t began = now_ms();
+    int64_t began, took;
+    int late = 0;
 
-    assert_answers(boxes, boxes->neighbour);
-    assert_in_range(now_ms() - began, 0, 1000);
+    do {
+        assert_true(late++ < LATE_TRIES);
+        began = now_ms();
+        assert_answers(boxes, boxes->neighbour);
+        took = now_ms() - began;
+    } while (took > 1000);
 }
 
 void assert_alone(struct boxes *boxes)

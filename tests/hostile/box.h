@@ -24,9 +24,13 @@ struct boxes {
     uint64_t rss;             /* of this process, when the test began */
 };
 
-/* Run the tests of one program: with the Docker backend where there is one; else 77, or a failure
- * when ENCLAVE_TEST_REQUIRE names docker. */
+/* Run the tests of one program: with the backend that ENCLAVE_TEST_BACKEND names (docker) where it works; else
+ * 77, or a failure when ENCLAVE_TEST_REQUIRE names it. */
 int boxes_main(const char *name, const struct CMUnitTest *tests, size_t count);
+
+/* What has to happen within a time is late for good when it is late in each of so many tries: a
+ * machine that stalls makes one of them late, a defect all. */
+#define LATE_TRIES 4
 
 /* Setup and teardown of a test: a sandbox of its own. At the end it must be gone, the neighbour must
  * answer, and this process must not have grown by more than 16 MiB. */
@@ -39,6 +43,16 @@ int box_teardown(void **state);
 
 /* Have a sandbox of other limits in place of the one that box_setup() made. */
 void box_renew(struct boxes *boxes, const char *config);
+
+/* 1 when sandboxes here have what metadata.unenforced would name: "memory_limit", "own_uid". */
+int box_enforces(const char *name);
+/* For a test that makes no sense without. */
+#define NEEDS(name)                                                                                \
+    do {                                                                                           \
+        if (!box_enforces(name)) {                                                                 \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
 
 /* 1 when the long versions are wanted: ENCLAVE_TEST_FULL. */
 int full_length(void);

@@ -55,12 +55,14 @@ static void runs_out_of_memory(struct boxes *boxes, const char *what)
 
 static void memory(void **state)
 {
+    NEEDS("memory_limit");
     box_renew(*state, "\"memory_limit\": \"256m\"");
     runs_out_of_memory(*state, "memory");
 }
 
 static void memory_without_a_process(void **state)
 {
+    NEEDS("memory_limit");
     runs_out_of_memory(*state, "memfd");
 }
 
@@ -121,6 +123,7 @@ static void filling_memory_with_files(void **state)
     static const char *const scores[] = {NULL, "0"};
     struct boxes *boxes = *state;
 
+    NEEDS("memory_limit");
     for (size_t i = 0; i < 2; i++) {
         struct enclave_result *result = besides(boxes, "fill_all", scores[i], 60000);
 
@@ -139,6 +142,7 @@ static void many_small_files(void **state)
     struct boxes *boxes = *state;
     struct enclave_result *result;
 
+    NEEDS("memory_limit");
     box_renew(boxes, "\"memory_limit\": \"128m\"");
     result = besides(boxes, "many_files.py", "100000000", 60000);
     if (result->cause != ENCLAVE_CAUSE_EXITED) {

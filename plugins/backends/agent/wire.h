@@ -11,12 +11,23 @@
 
 #define WIRE_MAGIC UINT32_C(0x41434e45)
 #define WIRE_MAJOR 1
-#define WIRE_MINOR 0
+#define WIRE_MINOR 2
 
 #define WIRE_HEADER_SIZE 12
 #define WIRE_PAYLOAD_MAX 65536
-#define WIRE_MESSAGE_MAX (16u << 20) /* a SPAWN or FILE over several frames */
-#define WIRE_STDIN_WINDOW 65536
+#define WIRE_MESSAGE_MAX (16u << 20)   /* a SPAWN or FILE over several frames */
+#define WIRE_STDIN_WINDOW (256u << 10) /* initial room of each stdin */
+#define WIRE_STATE_MAX WIRE_PAYLOAD_MAX
+
+/* A new manager's call on the stream, and the agent's answer, which is of the same form. */
+#define WIRE_TOKEN_SIZE 32
+#define WIRE_CALL_SIZE (WIRE_TOKEN_SIZE + 8) /* the token, a number */
+/* From here on ids of executions are the agent's own. */
+#define WIRE_ID_ADRIFT UINT32_C(0xfffff000)
+
+/* The token of an answer is the caller's with each byte changed by one of these. */
+#define WIRE_ANSWER_AGAIN 0x80u
+#define WIRE_ANSWER_DONE 0xc0u
 
 enum wire_type {
     WIRE_CONFIG = 1,
@@ -27,19 +38,28 @@ enum wire_type {
     WIRE_SIGNAL = 6,
     WIRE_KILL = 7,
     WIRE_FILE = 8,
+    WIRE_LEASE = 10,
+    WIRE_END = 11,
+    WIRE_SET_STATE = 12,
+    WIRE_GREET = 13,
 
     WIRE_READY = 64,
     WIRE_OUTPUT = 65,
     WIRE_STDIN_ROOM = 66,
     WIRE_EXIT = 67,
-    WIRE_FATAL = 68
+    WIRE_FATAL = 68,
+    WIRE_STATE = 69
 };
 
 #define WIRE_FLAG_MORE 1u
 
 #define WIRE_CONFIG_PRIVILEGED 1u
+#define WIRE_CONFIG_GIVE_WORKING_DIR 2u
 
 #define WIRE_SPAWN_STDIN 1u
+#define WIRE_SPAWN_STAYS 2u
+
+#define WIRE_FORK_SERVER_EAGER 1u
 
 enum wire_stream { WIRE_STDOUT = 1, WIRE_STDERR = 2 };
 
@@ -47,6 +67,7 @@ enum wire_exit_how { WIRE_EXITED = 1, WIRE_SIGNALED = 2 };
 
 #define WIRE_EXIT_KILLED 1u
 #define WIRE_EXIT_OOM 2u
+#define WIRE_EXIT_FORKED 4u
 
 enum wire_file_op {
     WIRE_FILE_READ = 1,
@@ -55,7 +76,8 @@ enum wire_file_op {
     WIRE_FILE_LIST = 4,
     WIRE_FILE_REMOVE = 5,
     WIRE_FILE_PUT_TREE = 6,
-    WIRE_FILE_GET_TREE = 7
+    WIRE_FILE_GET_TREE = 7,
+    WIRE_FILE_RESET = 8
 };
 
 #define WIRE_FILE_MKDIRS 1u

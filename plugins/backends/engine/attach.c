@@ -1,10 +1,10 @@
 /*
- * attach.c - the upgraded connection of POST /containers/ID/attach.
+ * attach.c - the upgraded connections of POST /containers/ID/attach and /exec/ID/start.
  *
  * Owns: asking for it, and the bytes behind the head of the answer. Does not know the framing
  * inside the stream.
  *
- * Source: Engine API, ContainerAttach ("Hijacking", "Stream format").
+ * Source: Engine API, ContainerExec, ExecStart, ContainerAttach ("Hijacking", "Stream format").
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,17 +14,19 @@
 #include "text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* For the connection and the head of the answer. An engine under load takes seconds, not minutes.
  */
 #define ATTACH_TIMEOUT_MS 30000
 
 struct engine_stream {
-    struct http_lane *lane; /* holds the connection: CURLOPT_CONNECT_ONLY */
+    struct http_lane *lane; /* holds the connection: CURLOPT_CONNECT_ONLY; NULL: `fd` does */
     int fd;
     int tls;
     struct buffer early; /* read behind the head, not yet taken */
@@ -112,10 +114,18 @@ int engine_stream_fd(const struct engine_stream *stream)
     return stream->fd;
 }
 
+int engine_stream_is_plain(const struct engine_stream *stream)
+{
+    return !stream->tls && stream->early.length == stream->early_taken;
+}
+
 void engine_stream_close(struct engine_stream *stream)
 {
     if (!stream) {
         return;
+    }
+    if (!stream->lane && stream->fd >= 0) {
+        close(stream->fd);
     }
     http_lane_free(stream->lane);
     buffer_free(&stream->early);
@@ -125,6 +135,25 @@ void engine_stream_close(struct engine_stream *stream)
 static int32_t stopped(const struct attachment *attachment, int32_t code)
 {
     return http_error_stopped(&attachment->engine->client, attachment->what, code, attachment->err);
+}
+
+/*
+ * Without TLS only the socket is needed from here on; a handle of libcurl's would cost 20 KiB and three
+ * descriptors for as long as the stream lives.
+ */
+static int32_t take_socket(struct attachment *attachment)
+{
+    struct engine_stream *stream = attachment->stream;
+    int own = fcntl(stream->fd, F_DUPFD_CLOEXEC, 3);
+
+    if (own < 0) {
+        return enclave_error_set(attachment->err, ENCLAVE_EIO, "%s: %s", attachment->what,
+                                 strerror(errno));
+    }
+    http_lane_free(stream->lane);
+    stream->lane = NULL;
+    stream->fd = own;
+    return 0;
 }
 
 static int32_t connect_stream(struct attachment *attachment)
@@ -153,7 +182,7 @@ static int32_t connect_stream(struct attachment *attachment)
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     stream->fd = fd;
     stream->tls = client->address.ca != NULL;
-    return code;
+    return code || stream->tls ? code : take_socket(attachment);
 }
 
 /* Wait for the connection. 0, or a code with its message. */
@@ -301,29 +330,62 @@ static int32_t upgrade(struct attachment *attachment, const char *request)
     return 0;
 }
 
-static int32_t make_request(struct attachment *attachment, const char *container, char **ret_text)
+/* `path` as for engine_request(); `body` is JSON, or "". */
+static int32_t make_request(struct attachment *attachment, const char *path, const char *body,
+                            char **ret_text)
 {
     struct engine *engine = attachment->engine;
     struct api_version version;
-    char *escaped;
     int32_t code = engine_version(engine, attachment->deadline, attachment->cancel_fd, &version,
                                   attachment->err);
 
     if (code) {
         return code;
     }
-    escaped = engine_escape(container);
-    if (!escaped ||
-        asprintf(ret_text,
-                 "POST /v%u.%u/containers/%s/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\n"
+    if (asprintf(ret_text,
+                 "POST /v%u.%u%s HTTP/1.1\r\n"
                  "Host: %s\r\nUser-Agent: enclave\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
-                 "Content-Length: 0\r\n\r\n",
-                 version.major, version.minor, escaped, engine->client.address.host) < 0) {
+                 "%sContent-Length: %zu\r\n\r\n%s",
+                 version.major, version.minor, path, engine->client.address.host,
+                 *body ? "Content-Type: application/json\r\n" : "", strlen(body), body) < 0) {
         *ret_text = NULL;
-        code = stopped(attachment, ENCLAVE_ENOMEM);
+        return stopped(attachment, ENCLAVE_ENOMEM);
     }
-    free(escaped);
-    return code;
+    return 0;
+}
+
+static int32_t open_stream(struct attachment *attachment, const char *path, const char *body,
+                           struct engine_stream **ret_stream)
+{
+    char *request = NULL;
+    int32_t code;
+
+    attachment->stream = calloc(1, sizeof *attachment->stream);
+    if (attachment->stream) {
+        attachment->stream->fd = -1;
+        attachment->stream->lane = http_lane_new();
+    }
+    if (!attachment->stream || !attachment->stream->lane) {
+        engine_stream_close(attachment->stream);
+        return stopped(attachment, ENCLAVE_ENOMEM);
+    }
+    code = make_request(attachment, path, body, &request);
+    if (!code) {
+        code = connect_stream(attachment);
+    }
+    if (!code) {
+        code = upgrade(attachment, request);
+    }
+    free(request);
+    if (code) {
+        if (code == ENCLAVE_EUNREACHABLE) {
+            engine_forget(attachment->engine);
+        }
+        engine_stream_close(attachment->stream);
+        return code;
+    }
+    *ret_stream = attachment->stream;
+    return 0;
 }
 
 int32_t engine_attach(struct engine *engine, const char *container, int cancel_fd,
@@ -333,33 +395,64 @@ int32_t engine_attach(struct engine *engine, const char *container, int cancel_f
                                     .deadline = clock_deadline(ATTACH_TIMEOUT_MS),
                                     .cancel_fd = cancel_fd,
                                     .err = err};
-    char *request = NULL;
+    char *escaped = engine_escape(container);
+    char *path = NULL;
     int32_t code;
 
     snprintf(attachment.what, sizeof attachment.what, "attach to container '%.64s'", container);
-    attachment.stream = calloc(1, sizeof *attachment.stream);
-    if (attachment.stream) {
-        attachment.stream->lane = http_lane_new();
+    if (!escaped ||
+        asprintf(&path, "/containers/%s/attach?stream=1&stdin=1&stdout=1&stderr=1", escaped) < 0) {
+        path = NULL;
+        code = stopped(&attachment, ENCLAVE_ENOMEM);
+    } else {
+        code = open_stream(&attachment, path, "", ret_stream);
     }
-    if (!attachment.stream || !attachment.stream->lane) {
-        engine_stream_close(attachment.stream);
-        return stopped(&attachment, ENCLAVE_ENOMEM);
+    free(path);
+    free(escaped);
+    return code;
+}
+
+/* What is to be started; its id, by which it can be. */
+static int32_t make_exec(struct attachment *attachment, const char *container, json_object *body,
+                         char *ret_path, size_t size)
+{
+    json_object *answer = NULL;
+    char *escaped = engine_escape(container);
+    char *path = NULL;
+    const char *id;
+    int32_t code;
+
+    if (!escaped || asprintf(&path, "/containers/%s/exec", escaped) < 0) {
+        free(escaped);
+        return stopped(attachment, ENCLAVE_ENOMEM);
     }
-    code = make_request(&attachment, container, &request);
-    if (!code) {
-        code = connect_stream(&attachment);
+    code = engine_request(attachment->engine, "POST", path, body, ATTACH_TIMEOUT_MS,
+                          attachment->cancel_fd, NULL, &answer, attachment->err);
+    free(path);
+    free(escaped);
+    id = json_object_get_string(json_object_object_get(answer, "Id"));
+    if (!code && (!id || strspn(id, "0123456789abcdef") != strlen(id) ||
+                  snprintf(ret_path, size, "/exec/%s/start", id) >= (int)size)) {
+        code = enclave_error_set(attachment->err, ENCLAVE_EPROTOCOL, "%s: %s gave it no id",
+                                 attachment->what, attachment->engine->client.name);
     }
-    if (!code) {
-        code = upgrade(&attachment, request);
-    }
-    free(request);
-    if (code) {
-        if (code == ENCLAVE_EUNREACHABLE) {
-            engine_forget(engine);
-        }
-        engine_stream_close(attachment.stream);
-        return code;
-    }
-    *ret_stream = attachment.stream;
-    return 0;
+    json_object_put(answer);
+    return code;
+}
+
+int32_t engine_exec(struct engine *engine, const char *container, json_object *body, int cancel_fd,
+                    struct engine_stream **ret_stream, struct enclave_error *err)
+{
+    struct attachment attachment = {.engine = engine,
+                                    .deadline = clock_deadline(ATTACH_TIMEOUT_MS),
+                                    .cancel_fd = cancel_fd,
+                                    .err = err};
+    char path[160];
+    int32_t code;
+
+    snprintf(attachment.what, sizeof attachment.what, "start a program in container '%.40s'",
+             container);
+    code = make_exec(&attachment, container, body, path, sizeof path);
+    return code ? code
+                : open_stream(&attachment, path, "{\"Detach\":false,\"Tty\":false}", ret_stream);
 }

@@ -37,9 +37,12 @@ static int32_t fill(const struct engine_options *options, struct engine *engine,
     }
     engine->client.name = strdup(options->name ? options->name : "the engine");
     engine->client.hint = strdup(options->start_hint ? options->start_hint : "");
+    engine->client.access_hint = strdup(options->access_hint ? options->access_hint : "");
+    engine->login = strdup(options->login ? options->login : "log in");
     /* Without a home there is no file with credentials. */
     engine->config_folder = address_docker_folder(options->config_path, "DOCKER_CONFIG");
-    if (!engine->client.name || !engine->client.hint) {
+    if (!engine->client.name || !engine->client.hint || !engine->client.access_hint ||
+        !engine->login) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     }
     return address_parse(options, &engine->client.address, err);
@@ -76,6 +79,8 @@ void engine_free(struct engine *engine)
     address_free(&engine->client.address);
     free(engine->client.name);
     free(engine->client.hint);
+    free(engine->client.access_hint);
+    free(engine->login);
     free(engine->config_folder);
     pthread_mutex_destroy(&engine->client.lock);
     pthread_mutex_destroy(&engine->lock);

@@ -39,9 +39,11 @@ struct engine_options {
     const char *config_path;
     /* "1.44": no other. NULL: $DOCKER_API_VERSION, else negotiated. "": negotiated. */
     const char *api_version;
-    const char *name;       /* for messages: "Docker" */
-    const char *start_hint; /* what to do when it cannot be reached: "start it (systemctl start
+    const char *name;        /* for messages: "Docker" */
+    const char *login;       /* the command that logs in to registries: "docker login" */
+    const char *start_hint;  /* what to do when it cannot be reached: "start it (systemctl start
                                docker) or set DOCKER_HOST" */
+    const char *access_hint; /* ... and when its socket is closed to this user */
 };
 
 /* Does not talk to the engine. Errors: INVALID (the address, a missing certificate), NOMEM. */
@@ -77,6 +79,9 @@ int32_t engine_upload(struct engine *engine, const char *path, const char *conte
 /* `text` escaped for one segment of a path or one value of a query. NULL without memory; free(). */
 char *engine_escape(const char *text);
 
+/* 1 when an image's name is one without a registry: "python:3.11", "someone/tool". */
+int engine_image_is_short(const char *image);
+
 /*
  * Pull an image, with the credentials that the user's config.json has for its registry. `platform`
  * may be NULL. Blocks until the image is there; there is no deadline. Errors: NOTFOUND (no such
@@ -96,8 +101,13 @@ struct engine_stream;
 
 int32_t engine_attach(struct engine *engine, const char *container, int cancel_fd,
                       struct engine_stream **ret_stream, struct enclave_error *err);
+/* The same with a program that is started in the container: `body` is that of ContainerExec. */
+int32_t engine_exec(struct engine *engine, const char *container, json_object *body, int cancel_fd,
+                    struct engine_stream **ret_stream, struct enclave_error *err);
 /* The descriptor to wait on. */
 int engine_stream_fd(const struct engine_stream *stream);
+/* 1: the descriptor tells of all that comes from here on. */
+int engine_stream_is_plain(const struct engine_stream *stream);
 /* Bytes, 0 at the end (read only), or -errno; -EAGAIN: wait. Do not block. One reader and one
  * writer at a time, never both at once. Read until -EAGAIN before waiting: with TLS, and right
  * after engine_attach, bytes may be here that the descriptor does not tell of. */
@@ -106,7 +116,7 @@ ssize_t engine_stream_write(struct engine_stream *stream, const void *data, size
 void engine_stream_close(struct engine_stream *stream);
 
 /* Versions and facts as the engine tells them, cached after the first answer and forgotten when it
- * cannot be reached. engine_get_facts() ends within 4.5 seconds. */
+ * cannot be reached. */
 struct engine_facts {
     char version[64];     /* of the engine: "28.2.2" */
     char api_version[16]; /* used: "1.41" */
@@ -117,13 +127,15 @@ struct engine_facts {
     int swap_limit;
     int cpu_quota;
     int pids_limit;
-    int rootless;        /* from SecurityOptions */
+    int podman; /* it is Podman, whose answers and requests differ in places */
+    int rootless;
     int user_namespaces; /* remapped */
+    int64_t mapped_uids; /* uids in a container of a rootless Podman; 0: not known */
     int seccomp;
     int cpus; /* number the engine sees */
 };
 
-int32_t engine_get_facts(struct engine *engine, struct engine_facts *ret_facts,
-                         struct enclave_error *err);
+int32_t engine_get_facts(struct engine *engine, int64_t timeout_ms, int cancel_fd,
+                         struct engine_facts *ret_facts, struct enclave_error *err);
 
 #endif

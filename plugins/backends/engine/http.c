@@ -57,10 +57,13 @@ static int on_prerequest(void *ctx, char *ip, char *local_ip, int port, int loca
 
 static void take_header(struct transfer *transfer, const char *line, size_t length)
 {
-    static const char name[] = "api-version:";
+    static const char name[] = "api-version:", podmans[] = "libpod-api-version:";
     const size_t skip = sizeof name - 1;
     size_t n = 0;
 
+    if (length >= sizeof podmans - 1 && strncasecmp(line, podmans, sizeof podmans - 1) == 0) {
+        transfer->response->podman = 1;
+    }
     if (length < skip || strncasecmp(line, name, skip) != 0) {
         return;
     }

@@ -27,8 +27,9 @@ struct http_lane {
 
 struct http_client {
     struct address address;
-    char *name; /* for messages: "Docker" */
-    char *hint; /* what to do when it cannot be reached */
+    char *name;        /* for messages: "Docker" */
+    char *hint;        /* what to do when it cannot be reached */
+    char *access_hint; /* ... and when its socket is closed to this user */
     /* Guards `idle`. Held for a moment only, and nothing else is locked under it. */
     pthread_mutex_t lock;
     struct http_lane *idle[HTTP_MAX_IDLE]; /* the last one is the one used last */
@@ -55,6 +56,7 @@ struct http_response {
     long status;          /* 0: no answer */
     struct buffer body;   /* free it with buffer_free() */
     char api_version[16]; /* the header Api-Version; "" without one */
+    int podman;           /* there was a header Libpod-Api-Version */
 };
 
 /* Errors: UNREACHABLE, TIMEOUT, CANCELLED, PROTOCOL, NOMEM, INVALID (a path with control

@@ -51,8 +51,7 @@ static int32_t connect_error(const struct http_client *client, CURL *easy, const
 
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
     if (number == EACCES && client->address.socket) {
-        return unreachable(client, "Permission denied",
-                           "add your user to the group that owns the socket", err);
+        return unreachable(client, "Permission denied", client->access_hint, err);
     }
     if (number) {
         /* The GNU form, thread-safe; it may or may not use the buffer. */

@@ -55,8 +55,9 @@ static int32_t refused(const struct pull *pull, long status, const char *sentenc
     if (is_missing(status, sentence)) {
         return enclave_error_set(pull->err, ENCLAVE_ENOTFOUND,
                                  "image '%.128s' is not to be had: %s%s%s; check its name, or log "
-                                 "in (docker login)",
-                                 pull->image, sentence, *pull->note ? "; " : "", pull->note);
+                                 "in (%s)",
+                                 pull->image, sentence, *pull->note ? "; " : "", pull->note,
+                                 pull->engine->login);
     }
     return enclave_error_set(pull->err, status == 400 ? ENCLAVE_EINVALID : ENCLAVE_EBACKEND,
                              "pull image '%.128s': %s: %s", pull->image, pull->engine->client.name,

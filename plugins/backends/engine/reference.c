@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reference.h"
 
+#include "engine.h"
+
 #include <string.h>
 
 static int is_lower(char c)
@@ -247,4 +249,11 @@ int32_t reference_parse(const char *image, struct reference *ret_reference,
         *ret_reference = reference;
     }
     return code;
+}
+
+int engine_image_is_short(const char *image)
+{
+    const char *slash = strchr(image, '/');
+
+    return !slash || !is_registry(image, (size_t)(slash - image));
 }

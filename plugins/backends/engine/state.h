@@ -14,11 +14,13 @@
 
 struct engine {
     struct http_client client;
+    char *login;                  /* "docker login" */
     char *config_folder;          /* of config.json; NULL: there is none */
     struct api_version requested; /* major 0: negotiate */
     /* Guards what follows. Held for a moment only, never during a request; alone. */
     pthread_mutex_t lock;
     struct api_version version; /* major 0: not negotiated */
+    int podman;                 /* found then */
     int have_facts;
     struct engine_facts facts;
 };

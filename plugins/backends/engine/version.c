@@ -86,7 +86,8 @@ static int32_t ask(struct engine *engine, const char *path, int64_t deadline, in
 
 /* The newest version of the engine, from the header of a cheap answer. */
 static int32_t ask_newest(struct engine *engine, int64_t deadline, int cancel_fd,
-                          struct api_version *ret_newest, struct enclave_error *err)
+                          struct api_version *ret_newest, int *ret_podman,
+                          struct enclave_error *err)
 {
     struct http_response response;
     int32_t code = ask(engine, "/_ping", deadline, cancel_fd, &response, err);
@@ -94,6 +95,7 @@ static int32_t ask_newest(struct engine *engine, int64_t deadline, int cancel_fd
     if (!code && api_version_parse(response.api_version, ret_newest) != 0) {
         code = not_an_engine(engine, err);
     }
+    *ret_podman = response.podman;
     buffer_free(&response.body);
     return code;
 }
@@ -139,11 +141,12 @@ static int32_t choose_requested(const struct engine *engine, struct api_version 
 }
 
 static int32_t negotiate(struct engine *engine, int64_t deadline, int cancel_fd,
-                         struct api_version *ret_version, struct enclave_error *err)
+                         struct api_version *ret_version, int *ret_podman,
+                         struct enclave_error *err)
 {
     struct api_version wanted = engine->requested.major ? engine->requested : newest;
     struct api_version high, low;
-    int32_t code = ask_newest(engine, deadline, cancel_fd, &high, err);
+    int32_t code = ask_newest(engine, deadline, cancel_fd, &high, ret_podman, err);
 
     if (code) {
         return code;
@@ -186,6 +189,7 @@ int32_t engine_version(struct engine *engine, int64_t deadline, int cancel_fd,
                        struct api_version *ret_version, struct enclave_error *err)
 {
     struct api_version version;
+    int podman;
     int32_t code;
 
     pthread_mutex_lock(&engine->lock);
@@ -193,12 +197,14 @@ int32_t engine_version(struct engine *engine, int64_t deadline, int cancel_fd,
     pthread_mutex_unlock(&engine->lock);
     if (version.major == 0) {
         /* Threads that come here at once all ask; none has to wait for another's deadline. */
-        code = negotiate(engine, clock_sooner(deadline, NEGOTIATION_MS), cancel_fd, &version, err);
+        code = negotiate(engine, clock_sooner(deadline, NEGOTIATION_MS), cancel_fd, &version,
+                         &podman, err);
         if (code) {
             return code;
         }
         pthread_mutex_lock(&engine->lock);
         engine->version = version;
+        engine->podman = podman;
         pthread_mutex_unlock(&engine->lock);
     }
     *ret_version = version;

@@ -5,8 +5,9 @@
  */
 #include "import_hint.h"
 
+#include "module_names.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 /*
  * It replaces __import__ rather than putting a finder in front of sys.meta_path: finders are not
@@ -49,74 +50,14 @@ const char import_hint_program[] =
     "    exec(code, main)\n"
     "run()\n";
 
-static int32_t check_name(const char *name, const char *key, struct enclave_error *err)
-{
-    const char *p = name;
-
-    /* Bytes above 0x7f: identifiers of Python may hold any letters. */
-    while (*p && (strchr("._", *p) || (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-                  (*p >= 'A' && *p <= 'Z') || (unsigned char)*p > 0x7f)) {
-        p++;
-    }
-    if (*p || p == name) {
-        return enclave_error_set(err, ENCLAVE_EINVALID,
-                                 "option %s: '%s' is not the name of a Python module", key, name);
-    }
-    return 0;
-}
-
-static char *join(const char *const *names)
-{
-    size_t length = 1;
-    char *joined;
-    char *end;
-
-    for (size_t i = 0; names && names[i]; i++) {
-        length += strlen(names[i]) + 1;
-    }
-    joined = malloc(length);
-    if (!joined) {
-        return NULL;
-    }
-    end = joined;
-    for (size_t i = 0; names && names[i]; i++) {
-        if (i > 0) {
-            *end++ = ',';
-        }
-        end = stpcpy(end, names[i]);
-    }
-    *end = '\0';
-    return joined;
-}
-
-/* `*ret` is "" for a list that is not set. */
-static int32_t read_names(struct json_object *options, const char *key, char **ret,
-                          struct enclave_error *err)
-{
-    const char **names = NULL;
-    int32_t rc = tool_json_list(options, key, &names, err);
-
-    for (size_t i = 0; rc == 0 && names && names[i]; i++) {
-        rc = check_name(names[i], key, err);
-    }
-    if (rc == 0) {
-        *ret = join(names);
-        if (!*ret) {
-            rc = enclave_error_set(err, ENCLAVE_ENOMEM, "read option %s: out of memory", key);
-        }
-    }
-    free(names);
-    return rc;
-}
-
 int32_t import_hint_read(struct json_object *options, struct import_hint *ret,
                          struct enclave_error *err)
 {
     struct import_hint hint = {NULL, NULL};
-    int32_t rc = read_names(options, "allowed_modules", &hint.allowed, err);
+    int32_t rc = module_names_read(options, "allowed_modules", &hint.allowed, err);
 
     if (rc == 0) {
-        rc = read_names(options, "blocked_modules", &hint.blocked, err);
+        rc = module_names_read(options, "blocked_modules", &hint.blocked, err);
     }
     if (rc != 0 || (!*hint.allowed && !*hint.blocked)) {
         import_hint_clear(&hint);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fork_server.h"
 #include "import_hint.h"
 #include "tool_json.h"
 
@@ -20,6 +21,7 @@ struct python_tool {
     struct tool_limits limits;
     bool unbuffered;
     struct import_hint hint;
+    struct fork_server server;
 };
 
 static const struct enclave_option python_options[] = {
@@ -27,6 +29,10 @@ static const struct enclave_option python_options[] = {
                    "the interpreter in the sandbox; without a slash it is looked up in PATH"),
     ENCLAVE_OPTION("unbuffered", ENCLAVE_OPTION_BOOLEAN, "true",
                    "write output as it is printed, so that a timeout loses none of it"),
+    ENCLAVE_OPTION("warm", ENCLAVE_OPTION_BOOLEAN, "true",
+                   "fork each call from a warm interpreter, where that is possible"),
+    ENCLAVE_OPTION("preload", ENCLAVE_OPTION_LIST, NULL,
+                   "modules that the warm interpreter imports once, such as numpy"),
     ENCLAVE_OPTION("allowed_modules", ENCLAVE_OPTION_LIST, NULL,
                    "modules that a script may import; a hint that code can get round, not a wall"),
     ENCLAVE_OPTION("blocked_modules", ENCLAVE_OPTION_LIST, NULL,
@@ -54,6 +60,7 @@ static void python_close(void *opaque)
         return;
     }
     import_hint_clear(&tool->hint);
+    fork_server_clear(&tool->server);
     json_object_put(tool->options);
     free(tool);
 }
@@ -84,7 +91,11 @@ static int32_t read_options(struct python_tool *tool, const char *text, struct e
                                  "option python_path is empty; expected a program such as python3");
     }
     tool->unbuffered = tool_json_bool(tool->options, "unbuffered", true);
-    return 0;
+    /* The lists are imposed by a program of their own around the script. */
+    if (tool->hint.allowed || !tool_json_bool(tool->options, "warm", true)) {
+        return 0;
+    }
+    return fork_server_read(tool->options, tool->python_path, tool->unbuffered, &tool->server, err);
 }
 
 static int32_t python_open(const struct enclave_host *host, const char *options, void **ret_tool,
@@ -157,7 +168,9 @@ static int32_t run_script(const struct python_tool *tool, struct enclave_call *c
         .script_length = code.length,
         .timeout_ms = ENCLAVE_TIMEOUT_DEFAULT,
         .max_output = tool->limits.max_output,
+        .fork_server = tool->server.wanted ? &tool->server.spec : NULL,
     };
+    struct enclave_outcome outcome = {.size = sizeof outcome};
 
     int32_t rc = module_path(tool, call, path, sizeof path, err);
 
@@ -178,7 +191,11 @@ static int32_t run_script(const struct python_tool *tool, struct enclave_call *c
         argv[argc++] = tool->hint.allowed;
         argv[argc++] = tool->hint.blocked;
     }
-    return tool->host->run(call, &command, NULL, err);
+    rc = tool->host->run(call, &command, &outcome, err);
+    if (rc == 0 && outcome.forked) {
+        rc = tool->host->set_metadata(call, "warm", "true", err);
+    }
+    return rc;
 }
 
 static int32_t python_execute(void *opaque, struct enclave_call *call, const char *text,

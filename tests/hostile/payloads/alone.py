@@ -1,12 +1,26 @@
-# Says "alone" when in many looks in a row nobody but PID 1 and this process is there; else, after a
-# second, who is. A name in /proc counts even if its process is gone when it is asked for: that is what
+# Says "alone" when in many looks in a row nobody but the agent, what it runs (a fork server, a subreaper) and this
+# process is there; else, after a second, who is. A name in /proc counts even if its process is gone when it is asked for: that is what
 # a chain of forks looks like.
 import os
 import time
 
 
+def agents(pid):
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            if "\nUid:\t0\t0\t0\t" in f.read():
+                return True
+        os.readlink(f"/proc/{pid}/exe")
+    except PermissionError:  # where it has the uid of payloads, they cannot look into it
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def others():
-    return [name for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())]
+    return [name for name in os.listdir("/proc")
+            if name.isdigit() and int(name) != os.getpid() and not agents(name)]
 
 
 def told(pid):

@@ -12,7 +12,7 @@ if os.fork() == 0:
     while os.getppid() != 1:  # the main process shall end by itself
         time.sleep(0.001)
     number = getattr(signal, sys.argv[1])
-    end = time.monotonic() + 4
+    end = time.monotonic() + 8
     while time.monotonic() < end:
         try:
             os.kill(-1, number)

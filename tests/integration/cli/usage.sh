@@ -8,7 +8,7 @@ fits() { [ "$(wc -L <"$tree/out")" -le 80 ]; }
 
 # ----------------------------------------------------------------------------------- help and version
 
-for verb in '' run plugins config doctor; do
+for verb in '' run serve create exec ps info tools cp stop rm stats plugins config doctor; do
     # shellcheck disable=SC2086
     run $verb --help
     exits 0
@@ -23,6 +23,11 @@ done
 for option in tool param timeout memory cpus network env json config backend image; do
     run run --help
     check "--$option is explained" grep -q -- "--$option" "$tree/out"
+done
+for verb in create exec ps info tools cp stop rm stats; do
+    run "$verb" --help
+    check '--server is explained' grep -q -- '--server' "$tree/out"
+    check 'the exit code is explained' grep -q 'Exit code' "$tree/out"
 done
 run --version
 exits 0

@@ -52,7 +52,7 @@ export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name enclave.pc)")
 plugins=$(pkg-config --variable=plugindir enclave)
 libraries=$(pkg-config --variable=libdir enclave)
-for path in "$prefix/bin/enclave" "$plugins/backend-docker.so" "$plugins/tool-python_executor.so" \
+for path in "$prefix/bin/enclave" "$prefix/bin/enclave-conformance" "$plugins/backend-docker.so" "$plugins/tool-python_executor.so" \
     "$prefix/include/enclave/enclave.h" "$prefix/include/enclave/ABI.md"; do
     [ -e "$path" ] || fail "$path is not installed"
 done
@@ -69,7 +69,7 @@ done < <(find "$prefix/bin" "$libraries" -type f)
 # ------------------------------------------------------------------------------------ build out of the tree
 
 cp -r "$source/examples" "$tree/examples"
-for example in embed tool-wordcount; do
+for example in embed event-loop tool-wordcount; do
     {
         clean "$cmake" -S "$tree/examples/$example" -B "$tree/$example" -DCMAKE_PREFIX_PATH="$prefix" \
             -DCMAKE_C_FLAGS='-Wall -Wextra -Werror' && clean "$cmake" --build "$tree/$example"
@@ -84,6 +84,12 @@ tool=$(find "$tree/tool-wordcount" -name tool-wordcount.so)
 mkdir "$tree/tools"
 cp "$tool" "$tree/tools/"
 
+# A backend needs the headers only, too. This one's sandboxes do nothing.
+mkdir "$tree/backends"
+# shellcheck disable=SC2046 # flags
+cc -std=c17 -Wall -Wextra -Werror -shared -fPIC -DPLAIN_NAME='"mine"' -DWORKS_ONCE $(pkg-config --cflags enclave) \
+    -o "$tree/backends/backend-mine.so" "$source/tests/fixtures/plain_backend.c" || fail 'a backend with pkg-config'
+
 # ---------------------------------------------------------------------------------------------------- look
 
 enclave=$prefix/bin/enclave
@@ -93,6 +99,13 @@ apart "$enclave" plugins >"$tree/out" || fail 'enclave plugins'
 grep -q docker "$tree/out" || { cat "$tree/out"; fail 'the installed plugins are not found by themselves'; }
 apart env ENCLAVE_PLUGIN_PATH="$plugins:$tree/tools" "$enclave" plugins >"$tree/out" || fail 'enclave plugins'
 grep -q wordcount "$tree/out" || { cat "$tree/out"; fail 'the tool of a third party is not listed'; }
+
+# A third party holds its backend to what is demanded, and learns where it falls short.
+code=0
+apart env ENCLAVE_PLUGIN_PATH="$plugins:$tree/backends" "$prefix/bin/enclave-conformance" --backend mine \
+    --only 'lifecycle.create*' >"$tree/out" || code=$?
+[ "$code" = 1 ] && grep -q '^1\.\.[1-9]' "$tree/out" && grep -q '^not ok 1 - lifecycle.create$' "$tree/out" &&
+    grep -q '^# demanded: ' "$tree/out" || { cat "$tree/out"; fail "the suite on a third party's backend exits with $code"; }
 
 # ----------------------------------------------------------------------------------------------------- run
 
@@ -105,5 +118,9 @@ if ! apart "$enclave" doctor >"$tree/out" 2>&1; then
 fi
 same 42 apart "$enclave" run 'print(40 + 2)'
 same '3 words' apart env ENCLAVE_PLUGIN_PATH="$plugins:$tree/tools" "$enclave" run --tool wordcount --param text='a b c'
+apart "$prefix/bin/enclave-conformance" --backend docker --only lifecycle.create >"$tree/out" ||
+    { cat "$tree/out"; fail 'enclave-conformance'; }
 same 42 apart "$tree/embed/embed"
 same 42 apart "$tree/embed-pc"
+printf 'sleep 1; echo slow\necho quick\n' >"$tree/lines"
+same $'2: quick\n1: slow' apart "$tree/event-loop/event-loop" <"$tree/lines"

@@ -64,9 +64,11 @@ static void test_cycles_leave_nothing(void **state)
 
 static void test_cycles_with_an_uploaded_agent_leave_nothing(void **state)
 {
-    const char *upload[] = {"backend docker.agent_mount=upload", NULL};
+    char mount[64];
+    const char *upload[] = {mount, NULL};
 
     (void)state;
+    (void)snprintf(mount, sizeof mount, "backend %s.agent_mount=upload", test_backend());
     run_cycles(upload, test_count(50, 5));
 }
 

@@ -36,8 +36,31 @@ static size_t collect(char *data, size_t size, size_t count, void *ctx)
     return length;
 }
 
+const char *engine_name(void)
+{
+    const char *name = getenv("ENCLAVE_TEST_ENGINE");
+
+    return name && *name ? name : "docker";
+}
+
+/* The variable, else where scripts/engines.sh puts it. */
+static const char *podman_socket(const char *variable, const char *usual)
+{
+    const char *path = getenv(variable);
+
+    return path && *path ? path : usual;
+}
+
 const char *engine_socket(void)
 {
+    if (strcmp(engine_name(), "podman") == 0) {
+        return podman_socket("ENCLAVE_PODMAN_SOCKET", "/var/lib/enclave-engines/podman/socket");
+    }
+    if (strcmp(engine_name(), "podman-rootless") == 0) {
+        return podman_socket("ENCLAVE_PODMAN_ROOTLESS_SOCKET",
+                             "/var/lib/enclave-engines/podman-rootless/socket");
+    }
+
     const char *host = getenv("DOCKER_HOST");
     const char *path = getenv("ENCLAVE_DOCKER_SOCKET");
 
@@ -96,6 +119,29 @@ json_object *engine_get(const char *socket_path, const char *path)
     long status = exchange(socket_path, "GET", path, &answer);
     json_object *value = status == 200 && answer.data ? json_tokener_parse(answer.data) : NULL;
 
+    free(answer.data);
+    return value;
+}
+
+json_object *engine_post(const char *socket_path, const char *path, json_object *body)
+{
+    struct answer answer = {NULL, 0};
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    CURL *curl = request(socket_path, "POST", path);
+    json_object *value = NULL;
+    long status = -1;
+
+    if (curl && headers) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, json_object_to_json_string(body));
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+        status = perform(curl);
+    }
+    if ((status == 200 || status == 201) && answer.data) {
+        value = json_tokener_parse(answer.data);
+    }
+    curl_slist_free_all(headers);
     free(answer.data);
     return value;
 }

@@ -49,7 +49,7 @@ static void test_a_file_goes_in_and_comes_out(void **state)
 {
     struct fixture *f = *state;
     struct enclave_error err = ENCLAVE_ERROR_INIT;
-    size_t length = 1 << 20;
+    size_t length = 20 << 20; /* more than any message may have */
     unsigned char *data = malloc(length);
 
     assert_non_null(data);
@@ -62,7 +62,7 @@ static void test_a_file_goes_in_and_comes_out(void **state)
     expect_shell(f->manager, f->id,
                  "stat -c '%a %s' deep/down/big; stat -c %u deep/down/big | "
                  "grep -qx $(id -u) && echo mine",
-                 "640 1048576\nmine\n");
+                 "640 20971520\nmine\n");
     expect_put(f, "deep/down/big", ""); /* replaces */
     expect_content(f, "deep/down/big", "", 0);
     expect_put(f, "/tmp/name with\nnewline and \xc3\xa4", "x");

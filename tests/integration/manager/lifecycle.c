@@ -79,7 +79,7 @@ static void test_a_made_sandbox_is_described(void **state)
     assert_int_equal(strspn(f->id, "23456789abcdefghijkmnopqrstuvwxyz"), 8);
     expect_member(f->manager, f->id, "id", f->id);
     expect_member(f->manager, f->id, "status", "running");
-    expect_member(f->manager, f->id, "type", "docker");
+    expect_member(f->manager, f->id, "type", test_backend());
     assert_non_null(strstr(metadata, "container_id"));
     assert_non_null(strstr(config, "\"memory_limit\": \"512m\""));
     free(metadata);
@@ -222,7 +222,7 @@ static void test_statistics_count(void **state)
     assert_int_equal(number_at(stats, NULL, "running"), 1);
     assert_int_equal(number_at(stats, "status_counts", "running"), 1);
     assert_int_equal(number_at(stats, "status_counts", "stopped"), 1);
-    assert_int_equal(number_at(stats, "sandbox_types", "docker"), 2);
+    assert_int_equal(number_at(stats, "sandbox_types", test_backend()), 2);
     assert_int_equal(number_at(stats, NULL, "cleanup_interval"), 300);
     assert_true(json_object_object_get_ex(stats, "manager_type", &type));
     assert_string_equal(json_object_get_string(type), "local");
@@ -245,9 +245,10 @@ static struct enclave_manager *make_clocked(const char *instance, _Atomic int64_
     struct enclave_manager_options options = ENCLAVE_MANAGER_OPTIONS_INIT;
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     struct enclave_manager *manager = NULL;
-    char own[128];
-    const char *overrides[] = {own, "enclave.backend=docker", NULL};
+    char own[128], backend[64];
+    const char *overrides[] = {own, backend, NULL};
 
+    (void)snprintf(backend, sizeof backend, "enclave.backend=%s", test_backend());
     (void)snprintf(own, sizeof own, "enclave.instance=%s", instance);
     options.config_path = "";
     options.overrides = overrides;

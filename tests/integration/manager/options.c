@@ -195,13 +195,15 @@ static void test_privileged_is_for_those_who_ask(void **state)
 /* Where the engine does not see our files, the agent is uploaded into an anonymous volume. */
 static void test_the_agent_can_be_uploaded(void **state)
 {
-    const char *upload[] = {"backend docker.agent_mount=upload", NULL};
+    char mount[64];
+    const char *upload[] = {mount, NULL};
     int volumes = engine_volumes();
     struct enclave_manager *manager;
     char instance[64], id[ENCLAVE_ID_SIZE];
     struct enclave_result *result;
 
     (void)state;
+    (void)snprintf(mount, sizeof mount, "backend %s.agent_mount=upload", test_backend());
     unique_name(instance, sizeof instance, "upload");
     manager = make_manager(instance, upload);
     make_sandbox(manager, "", id);

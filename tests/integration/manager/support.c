@@ -32,9 +32,14 @@ static int is_required(const char *component)
     return 0;
 }
 
+const char *test_backend(void)
+{
+    return strncmp(engine_name(), "podman", 6) == 0 ? "podman" : "docker";
+}
+
 int test_missing(const char *component, const char *why)
 {
-    int required = is_required("docker");
+    int required = is_required(test_backend());
 
     printf("%s: '%s': %s\n", required ? "required by ENCLAVE_TEST_REQUIRE" : "skipped", component,
            why);
@@ -43,15 +48,21 @@ int test_missing(const char *component, const char *why)
 
 int test_setup(void)
 {
+    char address[256], why[128];
+
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     (void)curl_global_init(CURL_GLOBAL_ALL);
     (void)setenv("ENCLAVE_PLUGIN_PATH", TEST_PLUGIN_DIR, 1);
     (void)unsetenv("ENCLAVE_CONFIG");
+    (void)snprintf(address, sizeof address, "unix://%s", engine_socket());
+    (void)setenv("CONTAINER_HOST", address, 1); /* Podman's; Docker's engine_socket() has read */
     if (engine_answers(engine_socket())) {
         return 0;
     }
-    return test_missing(engine_socket(), "no Docker engine answers there; scripts/engines.sh start "
-                                         "docker starts one");
+    (void)snprintf(why, sizeof why,
+                   "no engine answers there; scripts/engines.sh start %s starts one",
+                   engine_name());
+    return test_missing(engine_socket(), why);
 }
 
 int test_count(int full, int sample)
@@ -92,9 +103,10 @@ struct enclave_manager *make_manager(const char *instance, const char *const *mo
     struct enclave_manager_options options = ENCLAVE_MANAGER_OPTIONS_INIT;
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     struct enclave_manager *manager = NULL;
-    char own[128];
-    const char *overrides[16] = {own, "enclave.backend=docker", NULL};
+    char own[128], backend[64];
+    const char *overrides[16] = {own, backend, NULL};
 
+    (void)snprintf(backend, sizeof backend, "enclave.backend=%s", test_backend());
     (void)snprintf(own, sizeof own, "enclave.instance=%s", instance);
     for (size_t i = 0; more && more[i]; i++) {
         assert_true(i + 3 < sizeof overrides / sizeof *overrides);

@@ -22,15 +22,18 @@
 /* ------------------------------------------------------------------------------------ the setup */
 
 /* For main(): 0, or the exit code to end with at once, because there is no engine (77, or 1 when
- * ENCLAVE_TEST_REQUIRE wants docker). Also makes the plugins of this build the ones that count. */
+ * ENCLAVE_TEST_REQUIRE wants its backend). Also makes the plugins of this build the ones that count. */
 int test_setup(void);
 
-/* The same for another component that is not there: says why; returns what to end with. Where docker
- * is required, all that the tests do with it is. */
+/* The same for another component that is not there: says why; returns what to end with. Where the
+ * backend is required, all that the tests do with it is. */
 int test_missing(const char *component, const char *why);
 
 /* The whole count with ENCLAVE_TEST_FULL=1, else the sample. */
 int test_count(int full, int sample);
+
+/* The backend that the tests use. */
+const char *test_backend(void);
 
 /* Whether a sanitizer slows this program down, so that bounds of time and memory do not hold. */
 int test_is_sanitized(void);

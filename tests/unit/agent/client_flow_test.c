@@ -228,10 +228,10 @@ static void *read_messages(void *arg)
     return NULL;
 }
 
-static void *spawn_large(void *arg)
+static void spawn_with_script(struct broken *b, struct run *run)
 {
     static const uint8_t script[3000001];
-    struct enclave_process_events events = run_events(NULL);
+    struct enclave_process_events events = run_events(run);
     struct enclave_spawn spawn = {.size = sizeof spawn,
                                   .argv = (const char *const[]){"x", "y", NULL},
                                   .script_name = "s",
@@ -239,6 +239,13 @@ static void *spawn_large(void *arg)
                                   .script_length = sizeof script,
                                   .script_index = 1,
                                   .window = 4096};
+
+    run_init(run);
+    assert_int_equal(agent_spawn(b->agent, &spawn, &events, &run->process, NULL), 0);
+}
+
+static void *spawn_large(void *arg)
+{
     struct broken *b = arg;
     static struct run runs[2][20];
     int mine = b->thread++;
@@ -246,9 +253,7 @@ static void *spawn_large(void *arg)
     for (int i = 0; i < 20; i++) {
         uint64_t taken;
 
-        run_init(&runs[mine][i]);
-        events.ctx = &runs[mine][i];
-        assert_int_equal(agent_spawn(b->agent, &spawn, &events, &runs[mine][i].process, NULL), 0);
+        spawn_with_script(b, &runs[mine][i]);
         (void)agent_process_write(b->run.process, "x", 1, &taken, NULL);
     }
     sem_post(&b->lost);
@@ -285,6 +290,42 @@ static void messages_are_in_one_piece(void **state)
         pthread_join(threads[i], NULL);
     }
     sem_destroy(&b.closed);
+    broken_close(&b);
+}
+
+/* Room for stdin that comes while too much is queued, by others, is told of later. */
+static void room_while_the_queue_is_full(void **state)
+{
+    static uint8_t data[WIRE_STDIN_WINDOW];
+    static uint8_t payload[WIRE_PAYLOAD_MAX];
+    uint8_t frames[64];
+    uint8_t room[4];
+    uint64_t taken = 0;
+    uint32_t length = 0;
+    struct run other;
+    struct broken b;
+    size_t n;
+
+    (void)state;
+    broken_open(&b, loop);
+    assert_int_equal(agent_process_write(b.run.process, data, sizeof data, &taken, NULL), 0);
+    assert_int_equal(taken, sizeof data);
+    assert_int_equal(agent_process_write(b.run.process, data, 1, &taken, NULL), 0);
+    assert_int_equal(taken, 0);
+    spawn_with_script(&b, &other);
+    wire_put_u32(room, 1000);
+    n = script_frame(frames, WIRE_STDIN_ROOM, 0, b.id, room, 4);
+    n += script_frame(frames + n, WIRE_OUTPUT, WIRE_STDOUT, b.id, "x", 1);
+    script_send(b.fd, frames, n);
+    assert_int_equal(run_wait_output(&b.run, 1, 1, 5000), 0);
+    assert_int_not_equal(run_wait_writable(&b.run, 0), 0);
+    for (int type = 0; type != WIRE_SPAWN || length == WIRE_PAYLOAD_MAX;) {
+        type = script_receive(b.fd, payload, &length, NULL);
+    }
+    assert_int_equal(run_wait_writable(&b.run, 5000), 0);
+    agent_close(b.agent, "closed");
+    run_finish(&other);
+    run_free(&other);
     broken_close(&b);
 }
 
@@ -340,6 +381,7 @@ int main(void)
         cmocka_unit_test(an_agent_that_does_not_read),
         cmocka_unit_test(bytes_hidden_in_the_transport),
         cmocka_unit_test(messages_are_in_one_piece),
+        cmocka_unit_test(room_while_the_queue_is_full),
         cmocka_unit_test(ends_race),
     };
 

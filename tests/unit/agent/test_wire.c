@@ -128,6 +128,17 @@ static _Noreturn void run_parent(const char *agent, int fd, int tell, bool one_g
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
+static struct {
+    uint32_t ms;
+    const char *token;
+} lease;
+
+void link_lease(uint32_t lease_ms, const char *token)
+{
+    lease.ms = lease_ms;
+    lease.token = token;
+}
+
 static void send_config(struct link *link, const char *working_dir, const char *scratch)
 {
     const char *const env[] = {"CONFIGURED=yes", NULL};
@@ -147,6 +158,10 @@ static void send_config(struct link *link, const char *working_dir, const char *
     bytes_u64(&b, 240);
     bytes_u32(&b, RLIMIT_CORE);
     bytes_u64(&b, 0);
+    if (lease.ms || lease.token) {
+        bytes_u32(&b, lease.ms);
+        bytes_string(&b, lease.token);
+    }
     link_send(link, WIRE_CONFIG, 0, 0, b.data, b.length);
     bytes_free(&b);
 }
@@ -193,7 +208,7 @@ void link_close(struct link *link)
 
 /* --------------------------------------------------------------------------------------- frames */
 
-static void send_all(struct link *link, const void *data, size_t length)
+void link_raw(struct link *link, const void *data, size_t length)
 {
     const uint8_t *p = data;
     while (length > 0) {
@@ -210,8 +225,8 @@ void link_send(struct link *link, uint8_t type, uint8_t flags, uint32_t id, cons
 {
     uint8_t header[WIRE_HEADER_SIZE];
     wire_put_header(header, (uint32_t)length, type, flags, id);
-    send_all(link, header, sizeof(header));
-    send_all(link, payload, length);
+    link_raw(link, header, sizeof(header));
+    link_raw(link, payload, length);
 }
 
 bool link_receive(struct link *link, int timeout_ms, struct wire_frame *ret_frame)
@@ -244,7 +259,7 @@ bool link_receive(struct link *link, int timeout_ms, struct wire_frame *ret_fram
 void link_spawn(struct link *link, uint32_t id, const struct spawn_args *args)
 {
     struct bytes b = {0};
-    bytes_u32(&b, args->with_stdin ? WIRE_SPAWN_STDIN : 0);
+    bytes_u32(&b, (args->with_stdin ? WIRE_SPAWN_STDIN : 0) | (args->stays ? WIRE_SPAWN_STAYS : 0));
     bytes_u32(&b, args->window ? args->window : 1u << 20);
     bytes_string(&b, args->cwd);
     bytes_list(&b, args->argv);
@@ -252,6 +267,9 @@ void link_spawn(struct link *link, uint32_t id, const struct spawn_args *args)
     bytes_string(&b, args->script_name);
     bytes_u32(&b, args->script_index);
     bytes_string(&b, args->script);
+    bytes_u32(&b, args->server_flags);
+    bytes_list(&b, args->server_argv);
+    bytes_list(&b, args->server_env);
     /* Cut into frames, as the wire wants it for what is long. */
     for (size_t at = 0; at < b.length || at == 0;) {
         size_t n = b.length - at < WIRE_PAYLOAD_MAX ? b.length - at : WIRE_PAYLOAD_MAX;
@@ -272,29 +290,40 @@ static void take_exit(const struct wire_frame *frame, struct outcome *what)
     snprintf(what->reason, sizeof(what->reason), "%.*s", (int)wire_get_u32(p + 36), p + 40);
 }
 
-void link_wait(struct link *link, uint32_t id, struct outcome *what)
+static void take_output(struct link *link, const struct wire_frame *frame, struct outcome *what)
+{
+    uint8_t credit[8];
+    bytes_raw(frame->flags == WIRE_STDOUT ? &what->out : &what->err, frame->payload, frame->length);
+    wire_put_u32(credit, frame->flags);
+    wire_put_u32(credit + 4, (uint32_t)frame->length);
+    link_send(link, WIRE_CREDIT, 0, frame->id, credit, sizeof(credit));
+}
+
+void link_wait_all(struct link *link, uint32_t first, size_t count, struct outcome *outcomes)
 {
     struct wire_frame frame;
-    memset(what, 0, sizeof(*what));
-    while (link_receive(link, PATIENCE_MS, &frame)) {
-        if (frame.id != id)
+    memset(outcomes, 0, count * sizeof(*outcomes));
+    for (size_t left = count; left > 0 && link_receive(link, PATIENCE_MS, &frame);) {
+        if (frame.id < first || frame.id >= first + count)
             continue;
         if (frame.type == WIRE_OUTPUT) {
-            uint8_t credit[8];
-            bytes_raw(frame.flags == WIRE_STDOUT ? &what->out : &what->err, frame.payload,
-                      frame.length);
-            wire_put_u32(credit, frame.flags);
-            wire_put_u32(credit + 4, (uint32_t)frame.length);
-            link_send(link, WIRE_CREDIT, 0, id, credit, sizeof(credit));
+            take_output(link, &frame, &outcomes[frame.id - first]);
         } else if (frame.type == WIRE_EXIT) {
-            take_exit(&frame, what);
-            break;
+            take_exit(&frame, &outcomes[frame.id - first]);
+            left--;
         }
     }
-    bytes_raw(&what->out, "", 1); /* a NUL that length does not count */
-    bytes_raw(&what->err, "", 1);
-    what->out.length--;
-    what->err.length--;
+    for (size_t i = 0; i < count; i++) {
+        bytes_raw(&outcomes[i].out, "", 1); /* a NUL that length does not count */
+        bytes_raw(&outcomes[i].err, "", 1);
+        outcomes[i].out.length--;
+        outcomes[i].err.length--;
+    }
+}
+
+void link_wait(struct link *link, uint32_t id, struct outcome *what)
+{
+    link_wait_all(link, id, 1, what);
 }
 
 void outcome_free(struct outcome *what)

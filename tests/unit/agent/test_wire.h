@@ -61,6 +61,8 @@ struct outcome {
     char reason[512];
 };
 
+/* What the next agents are told of leases, from now on; 0 and NULL: nothing. */
+void link_lease(uint32_t lease_ms, const char *token);
 /* Start the agent; `scratch` is its scratch_dir. The text of READY's facts goes to `facts`. */
 struct link *link_open(const char *agent, const char *working_dir, const char *scratch,
                        bool one_gid_only, char *facts, size_t facts_size);
@@ -68,6 +70,8 @@ void link_close(struct link *link);
 
 void link_send(struct link *link, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
                size_t length);
+/* Bytes that are no frame, or a part of one. */
+void link_raw(struct link *link, const void *data, size_t length);
 /* The next frame; false at the end of the stream or after `timeout_ms`. */
 bool link_receive(struct link *link, int timeout_ms, struct wire_frame *ret_frame);
 
@@ -77,14 +81,20 @@ struct spawn_args {
     const char *cwd;
     uint32_t window; /* 0: 1 MiB */
     bool with_stdin;
+    bool stays;
     const char *script_name;
     uint32_t script_index;
     const char *script;
+    uint32_t server_flags;
+    const char *const *server_argv;
+    const char *const *server_env;
 };
 
 void link_spawn(struct link *link, uint32_t id, const struct spawn_args *args);
 /* Collect the output, giving credit back, until EXIT; `what` is freed with outcome_free(). */
 void link_wait(struct link *link, uint32_t id, struct outcome *what);
+/* The same of `count` executions that go on at once, with ids from `first` on. */
+void link_wait_all(struct link *link, uint32_t first, size_t count, struct outcome *outcomes);
 void outcome_free(struct outcome *what);
 
 struct file_args {

@@ -80,6 +80,7 @@ struct enclave_manager *support_manager_with(const struct enclave_manager_option
     if (!plugins[0]) {
         support_folder(plugins);
         support_install(plugins, "backend-null", "backend-null.so");
+        support_install(plugins, "backend-other", "backend-other.so");
         support_install(plugins, "tool-run", "tool-run.so");
         support_install(plugins, "tool-plain", "tool-plain.so");
         (void)atexit(remove_plugins);

@@ -62,7 +62,12 @@ static void test_bad_files(void **state)
         {"[enclave]\ncleanup_interval = soon\n", "2", "expected a number of seconds, got 'soon'"},
         {"[enclave]\ncleanup_interval = 0\n", "2", "expected at least 0.01 seconds"},
         {"[enclave]\nrunning_ttl = 0x10\n", "2", "expected a number of seconds"},
-        {"[enclave]\non_free = keep\n", "2", "expected 'delete'"},
+        {"[enclave]\nmax_executions = 0\n", "2", "max_executions: expected 1 to 32768, got '0'"},
+        {"[enclave]\nmax_queued = -1\n", "2", "max_queued: expected 0 to 1000000, got '-1'"},
+        {"[enclave]\nmax_queued = many\n", "2", "expected an integer"},
+        {"[enclave]\non_free = leave\n", "2", "expected 'delete' or 'keep', got 'leave'"},
+        {"[enclave]\non_restart = adopt\n", "2", "needs instance = NAME"},
+        {"[enclave]\nreconnect_grace = 0.5\n", "2", "expected at least 1 seconds"},
         {"[enclave]\nbackend = ../x\n", "2", "expected 'auto' or the name of a backend"},
         {"[enclave]\ninstance = A B\n", "2", "[enclave] instance: expected"},
         {"[plugins]\ntools = a, a\n", "2", "'a' is there twice"},
@@ -209,10 +214,82 @@ static void test_get_config(void **state)
     enclave_manager_free(manager);
 }
 
+static const struct enclave_option server_options[] = {
+    ENCLAVE_OPTION("port", ENCLAVE_OPTION_INTEGER, "8000", "where it listens"),
+    ENCLAVE_OPTION("keys", ENCLAVE_OPTION_LIST, NULL, "who may"),
+    ENCLAVE_OPTION_END,
+};
+
+static int32_t load_for(const char *section, const struct enclave_option *table, const char *text,
+                        struct enclave_error *err)
+{
+    struct enclave_manager_options options = ENCLAVE_MANAGER_OPTIONS_INIT;
+    struct config config;
+    char path[256];
+    support_write(folder, "own.ini", text, strlen(text), path);
+    options.config_path = path;
+    options.section = section;
+    options.section_options = table;
+    *err = (struct enclave_error)ENCLAVE_ERROR_INIT;
+    int32_t r = config_load(&config, &options, err);
+    if (r == 0) {
+        config_free(&config);
+    }
+    return r;
+}
+
+/* A program's own section is checked as ours are; that of another program is not. */
+static void test_program_section(void **state)
+{
+    (void)state;
+    static const char *const ours[] = {"enclave", "plugins", "sandbox", "tool x", "Server"};
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    const char good[] = "[server]\nport = 80\nkeys = a, b\n";
+    assert_int_equal(load_for("server", server_options, good, &err), 0);
+    assert_int_equal(load_for(NULL, NULL, "[server]\nprot = x\n", &err), 0);
+    assert_int_equal(load_for("front", server_options, "[server]\nprot = x\n", &err), 0);
+    assert_int_equal(load_for(NULL, NULL, "[front]\nport = 80\n", &err), ENCLAVE_ECONFIG);
+    assert_int_equal(load_for("server", server_options, "[server]\nprot = x\n", &err),
+                     ENCLAVE_ECONFIG);
+    assert_error(err, ENCLAVE_ECONFIG,
+                 "own.ini:2: unknown key 'prot' in [server]; did you mean 'port'");
+    assert_int_equal(load_for("server", server_options, "[server]\nport = many\n", &err),
+                     ENCLAVE_ECONFIG);
+    assert_error(err, ENCLAVE_ECONFIG, "own.ini:2: [server] port: expected an integer");
+    for (size_t i = 0; i < COUNT(ours); i++) {
+        assert_int_equal(load_for(ours[i], server_options, "", &err), ENCLAVE_EINVALID);
+        assert_error(err, ENCLAVE_EINVALID, "options->section is '");
+    }
+}
+
+static void test_program_rows(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {"server.keys=a, b", NULL};
+    struct enclave_manager_options options = ENCLAVE_MANAGER_OPTIONS_INIT;
+    char *text = NULL;
+    options.section = "server";
+    options.section_options = server_options;
+    options.overrides = overrides;
+    struct enclave_manager *manager = support_manager_with(&options);
+    assert_int_equal(enclave_manager_get_config(manager, &text, NULL), 0);
+    json_object *rows = support_json(text);
+    json_object *row = find_row(rows, "server", "port");
+    assert_string_equal(support_text(row, "value", NULL), "8000");
+    assert_string_equal(support_text(row, "source", NULL), "default");
+    row = find_row(rows, "server", "keys");
+    assert_string_equal(support_text(row, "value", NULL), "a, b");
+    assert_string_equal(support_text(row, "source", NULL), "option");
+    json_object_put(rows);
+    enclave_manager_free(manager);
+}
+
 int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-    const struct CMUnitTest tests[] = {WITH(test_bad_files), WITH(test_no_file), WITH(test_values),
-                                       WITH(test_overrides), WITH(test_get_config)};
+    const struct CMUnitTest tests[] = {WITH(test_bad_files),   WITH(test_no_file),
+                                       WITH(test_values),      WITH(test_overrides),
+                                       WITH(test_get_config),  WITH(test_program_section),
+                                       WITH(test_program_rows)};
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

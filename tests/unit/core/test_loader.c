@@ -98,7 +98,7 @@ static void test_mistakes(void **state)
     } rows[] = {
         {"tool-magic", "does not begin with the magic number"},
         {"tool-major", "it was built for plugin ABI 2; this host has ABI 1"},
-        {"tool-minor", "it needs plugin ABI 1.1; this host has 1.0: update enclave"},
+        {"tool-minor", "it needs plugin ABI 1.4; this host has 1.3: update enclave"},
         {"tool-size", "its enclave_plugin has an impossible size (16 bytes)"},
         {"tool-kind", "it says that it is a backend; its file is named as a tool"},
         {"tool-noops", "lacks a name, version, summary or ops"},
@@ -139,6 +139,18 @@ static void test_backends(void **state)
     (void)state;
     support_install(folder, "backend-mandatory", "backend-plain.so");
     expect_refused("backend-plain.so", "its ops table lacks 'process_signal'");
+    fresh_folders();
+    support_install(folder, "backend-partly", "backend-plain.so");
+    expect_refused("backend-plain.so", "its ops table lacks 'lookup', which is mandatory for a "
+                                       "backend whose tools run elsewhere");
+    fresh_folders();
+    support_install(folder, "backend-undetached", "backend-plain.so");
+    expect_refused("backend-plain.so", "its ops table lacks 'detach', which is mandatory for");
+    fresh_folders();
+    support_install(folder, "backend-delegates", "backend-plain.so");
+    json_object *rows = plugins_with(NULL);
+    assert_string_equal(support_text(row_of(rows, "backend-plain.so"), "state", NULL), "loaded");
+    json_object_put(rows);
     fresh_folders();
     support_install(folder, "backend-fails", "backend-plain.so");
     expect_refused("backend-plain.so", "backend 'plain': no luck today");

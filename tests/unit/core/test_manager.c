@@ -1,5 +1,5 @@
 /*
- * test_manager.c - the life of sandboxes: create, info, list, stats, stop, delete, sweep.
+ * test_manager.c - the life of sandboxes: create, info, list, stats, stop, delete.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -66,6 +66,11 @@ static void test_life(void **state)
     assert_string_equal(support_text(info, "metadata", "null", NULL), "true");
     assert_string_equal(support_text(info, "metadata", "unenforced", NULL),
                         "[ \"read_only_root\" ]");
+    const char *enforced = support_text(info, "metadata", "enforced", NULL);
+    assert_non_null(strstr(enforced, "\"memory_limit\""));
+    assert_non_null(strstr(enforced, "\"network_off\""));
+    assert_null(strstr(enforced, "\"read_only_root\"")); /* the backend cannot */
+    assert_null(strstr(enforced, "\"privileged\""));     /* nobody asked */
     assert_string_equal(
         support_text(info, "available_tools", "run", "function", "description", NULL),
         "does what it is told");
@@ -190,62 +195,6 @@ static void test_cancelled_create(void **state)
     enclave_manager_free(manager);
 }
 
-static size_t swept(struct enclave_manager *manager, const char *reason)
-{
-    char *text = NULL;
-    assert_int_equal(enclave_manager_sweep(manager, &text, NULL), 0);
-    json_object *rows = support_json(text);
-    size_t n = json_object_array_length(rows);
-    for (size_t i = 0; i < n; i++) {
-        assert_string_equal(support_text(json_object_array_get_idx(rows, i), "reason", NULL),
-                            reason);
-    }
-    json_object_put(rows);
-    return n;
-}
-
-static void test_sweep(void **state)
-{
-    (void)state;
-    struct enclave_manager *manager = make_manager();
-    char old[ENCLAVE_ID_SIZE], stopped[ENCLAVE_ID_SIZE];
-    support_sandbox(manager, old);
-    now_s += 48 * 3600 - 3600;
-    support_sandbox(manager, stopped);
-    assert_int_equal(enclave_manager_stop_sandbox(manager, stopped, NULL), 0);
-    now_s += 3600; /* exactly 48 h and 1 h: not longer than that */
-    assert_int_equal(swept(manager, ""), 0);
-    now_s += 1;
-    char *text = NULL;
-    assert_int_equal(enclave_manager_sweep(manager, &text, NULL), 0);
-    assert_contains(text, "running_ttl");
-    assert_contains(text, "stopped_ttl");
-    enclave_free(text);
-    assert_int_equal(alive(manager), 0);
-    assert_int_equal(enclave_manager_sweep(manager, NULL, NULL), 0);
-    enclave_manager_free(manager);
-}
-
-/* The background thread does it too; its turn comes without anybody asking. */
-static void test_background_sweep(void **state)
-{
-    (void)state;
-    static const char *const overrides[] = {"enclave.cleanup_interval=0.02",
-                                            "enclave.stopped_ttl=0", NULL};
-    struct enclave_manager_options options = ENCLAVE_MANAGER_OPTIONS_INIT;
-    char id[ENCLAVE_ID_SIZE];
-    options.overrides = overrides;
-    struct enclave_manager *manager = support_manager_with(&options);
-    support_sandbox(manager, id);
-    assert_int_equal(enclave_manager_stop_sandbox(manager, id, NULL), 0);
-    int64_t until = support_now_ms() + 5000; /* the real clock: older than 0 s after a second */
-    while (listed(manager, 0) > 0 && support_now_ms() < until) {
-        (void)usleep(20000);
-    }
-    assert_int_equal(listed(manager, 0), 0);
-    enclave_manager_free(manager);
-}
-
 static void test_startup_command(void **state)
 {
     (void)state;
@@ -329,6 +278,34 @@ static void test_null_arguments(void **state)
     enclave_result_free(NULL);
 }
 
+static void test_owner(void **state)
+{
+    (void)state;
+    struct enclave_create_options options = ENCLAVE_CREATE_OPTIONS_INIT;
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    char id[ENCLAVE_ID_SIZE], longest[65], *text = NULL;
+    memset(longest, 'o', sizeof longest - 1);
+    longest[64] = '\0';
+    struct enclave_manager *manager = make_manager();
+    const char *const bad[] = {"", "a\tb", "\xc3\xa9", "\x7f", longest};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        options.owner = bad[i];
+        assert_int_equal(enclave_manager_create_sandbox(manager, NULL, "{}", &options, id, &err),
+                         ENCLAVE_EINVALID);
+        assert_error(err, ENCLAVE_EINVALID,
+                     "create a sandbox: owner: expected 1 to 63 printable ASCII characters");
+    }
+    longest[63] = '\0';
+    longest[0] = '"';
+    options.owner = longest;
+    assert_int_equal(enclave_manager_create_sandbox(manager, NULL, "{}", &options, id, &err), 0);
+    assert_int_equal(enclave_manager_get_sandbox_info(manager, id, &text, &err), 0);
+    json_object *info = support_json(text);
+    assert_string_equal(support_text(info, "metadata", "owner", NULL), longest);
+    json_object_put(info);
+    enclave_manager_free(manager);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,9 +313,8 @@ int main(void)
         cmocka_unit_test(test_refused_creates),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_cancelled_create),
-        cmocka_unit_test(test_sweep),
-        cmocka_unit_test(test_background_sweep),
         cmocka_unit_test(test_startup_command),
+        cmocka_unit_test(test_owner),
         cmocka_unit_test(test_ini_defaults),
         cmocka_unit_test(test_null_arguments),
     };

@@ -88,9 +88,74 @@ static void test_status_and_json(void **state)
     }
 }
 
+static struct enclave_result *taken(const char *output, size_t length, const char *error,
+                                    const char *metadata)
+{
+    struct enclave_tool_result told = {
+        .size = sizeof told,
+        .status = ENCLAVE_RESULT_ERROR,
+        .cause = ENCLAVE_CAUSE_EXITED,
+        .exit_code = 3,
+        .output = output,
+        .output_length = length,
+        .error = error,
+        .error_length = error ? strlen(error) : 0,
+        .metadata = metadata,
+        .stdout_bytes = 77,
+    };
+    struct enclave_result *result = NULL;
+    assert_int_equal(result_take("t", "e", &told, &result, NULL), 0);
+    assert_int_equal(result->status, ENCLAVE_RESULT_ERROR);
+    assert_int_equal(result->exit_code, 3);
+    assert_int_equal(result->stdout_bytes, 77);
+    assert_string_equal(result->tool_name, "t");
+    assert_string_equal(result->execution_id, "e");
+    return result;
+}
+
+/* What another manager tells is not told twice. */
+static void test_of_another_manager(void **state)
+{
+    (void)state;
+    struct enclave_result *result = taken("a\0b", 3, NULL, "{\"cpu_time\":0.000123,\"x\":[1]}");
+    assert_memory_equal(result->output, "a\0b", 4);
+    assert_int_equal(result->output_length, 3);
+    assert_null(result->error);
+    assert_string_equal(result->metadata, "{\"cpu_time\":0.000123,\"x\":[1]}");
+    enclave_result_free(result);
+
+    result = taken(NULL, 0, "", NULL);
+    assert_string_equal(result->output, "");
+    assert_string_equal(result->error, "");
+    assert_string_equal(result->metadata, "{}");
+    enclave_result_free(result);
+
+    /* It has shown the bytes as we would. */
+    result = taken("a\xef\xbf\xbd", 4, NULL, "{\"output_base64\":\"Yf8=\"}");
+    assert_string_equal(result->output, "a\xef\xbf\xbd");
+    assert_string_equal(result->metadata, "{\"output_base64\":\"Yf8=\"}");
+    enclave_result_free(result);
+
+    result = taken("a\xff", 2, "\xfe", "{\"output_base64\":\"Yf8=\",\"x\":1}");
+    assert_string_equal(result->output, "a\xef\xbf\xbd");
+    assert_string_equal(result->error, "\xef\xbf\xbd");
+    assert_string_equal(result->metadata,
+                        "{\"x\":1,\"output_base64\":\"Yf8=\",\"error_base64\":\"/g==\"}");
+    enclave_result_free(result);
+
+    result = taken("\xff", 1, NULL, "no JSON");
+    assert_string_equal(result->metadata, "{\"output_base64\":\"/w==\"}");
+    enclave_result_free(result);
+
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    struct enclave_tool_result endless = {.output = "", .output_length = UINT64_MAX};
+    assert_int_equal(result_take("t", "e", &endless, &result, &err), ENCLAVE_EPROTOCOL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_bytes),
+                                       cmocka_unit_test(test_of_another_manager),
                                        cmocka_unit_test(test_status_and_json)};
     return cmocka_run_group_tests_name("result", tests, NULL, NULL);
 }

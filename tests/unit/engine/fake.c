@@ -24,6 +24,7 @@ struct fake {
     char address[128];
     char api[16];
     char min[16];
+    int podman;
     fake_answer_fn answer;
     void *ctx;
     int listener;
@@ -84,13 +85,21 @@ void fake_wait_for_close(int fd)
     }
 }
 
+void fake_set_podman(struct fake *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->podman = 1;
+    pthread_mutex_unlock(&fake->lock);
+}
+
 static void answer_ping(struct fake *fake, int fd)
 {
     char text[256], header[64] = "";
 
     pthread_mutex_lock(&fake->lock);
     if (*fake->api) {
-        snprintf(header, sizeof header, "Api-Version: %s\r\n", fake->api);
+        snprintf(header, sizeof header, "Api-Version: %s\r\n%s", fake->api,
+                 fake->podman ? "Libpod-Api-Version: 4.3.1\r\n" : "");
     }
     pthread_mutex_unlock(&fake->lock);
     snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%sContent-Length: 2\r\n\r\nOK", header);

@@ -27,6 +27,8 @@ void fake_free(struct fake *fake);
 void fake_stop(struct fake *fake);
 void fake_start(struct fake *fake);
 void fake_set_api(struct fake *fake, const char *api, const char *min);
+/* Its answers to /_ping say that it is Podman. */
+void fake_set_podman(struct fake *fake);
 
 const char *fake_address(const struct fake *fake); /* "unix:///tmp/..." */
 const char *fake_folder(const struct fake *fake);  /* where it lives; files of the test go there */

@@ -74,7 +74,7 @@ static void facts(void **state)
     struct engine_facts facts;
 
     (void)state;
-    if (engine_get_facts(engine, &facts, &err) != 0) {
+    if (engine_get_facts(engine, 4500, -1, &facts, &err) != 0) {
         fail_msg("%s", err.message);
     }
     assert_true(facts.version[0] && facts.arch[0]);

@@ -211,6 +211,10 @@ static void references(void **state)
         assert_string_equal(reference.registry, good[i].registry);
         assert_string_equal(reference.name, good[i].name);
         assert_string_equal(reference.version, good[i].version);
+        /* All that name a registry name it first; the one with "index." has two names. */
+        assert_int_equal(engine_image_is_short(good[i].image),
+                         strncmp(good[i].image, good[i].registry, strlen(good[i].registry)) != 0 &&
+                             strncmp(good[i].image, "index.", 6) != 0);
     }
 }
 

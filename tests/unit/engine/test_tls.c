@@ -253,7 +253,7 @@ static void good(const char *host)
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     struct engine_facts facts;
 
-    if (engine_get_facts(engine, &facts, &err) != 0) {
+    if (engine_get_facts(engine, 4500, -1, &facts, &err) != 0) {
         fail_msg("%s", err.message);
     }
     assert_string_equal(facts.version, "1.2.3");
@@ -279,7 +279,7 @@ static void refused(const char *certificate, const char *host, const char *certs
     struct engine_stream *stream = NULL;
     struct engine_facts facts;
 
-    assert_int_equal(engine_get_facts(engine, &facts, &err), ENCLAVE_EUNREACHABLE);
+    assert_int_equal(engine_get_facts(engine, 4500, -1, &facts, &err), ENCLAVE_EUNREACHABLE);
     if (!strstr(err.message, words)) {
         fail_msg("%s", err.message);
     }

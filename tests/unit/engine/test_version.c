@@ -135,7 +135,7 @@ static void facts(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(engine_get_facts(engine, &facts, NULL), 0);
+        assert_int_equal(engine_get_facts(engine, 4500, -1, &facts, NULL), 0);
     }
     assert_int_equal(fake_requests(fake, "/info "), 1);
     assert_string_equal(facts.version, "28.2.2 [31m");
@@ -154,13 +154,82 @@ static void facts(void **state)
     fake_free(fake);
 }
 
+/* `ctx` is the part of /libpod/info that differs. */
+static int tell_podmans_facts(void *ctx, int fd, const char *request)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text,
+             "{\"host\":{\"arch\":\"amd64\",\"os\":\"linux\",\"cpus\":3,%s},"
+             "\"version\":{\"Version\":\"4.3.1\"}}",
+             (const char *)ctx);
+    fake_send_answer(fd, 200,
+                     strstr(request, "/libpod/info") ? text
+                                                     : "{\"MemoryLimit\":true,\"SwapLimit\":false,"
+                                                       "\"PidsLimit\":true}");
+    return 1;
+}
+
+static void podmans_facts(void **state)
+{
+    static char rootful[] = "\"cgroupVersion\":\"v1\",\"cgroupControllers\":[\"cpu\",7,\"memory\"],"
+                            "\"security\":{\"rootless\":false,\"seccompEnabled\":true},"
+                            "\"idMappings\":{\"uidmap\":null}";
+    static char rootless[] = "\"cgroupVersion\":\"v2\",\"cgroupControllers\":[\"pids\",\"memory\"],"
+                             "\"security\":{\"rootless\":true},\"idMappings\":{\"uidmap\":["
+                             "{\"size\":1},{\"size\":65536},{\"size\":-5}]}";
+    static char forgetful[] = "\"cgroupVersion\":\"v1\",\"cgroupControllers\":[],"
+                              "\"security\":{\"rootless\":true}";
+    static const struct {
+        char *host;
+        struct engine_facts facts;
+        unsigned requests; /* each is dear */
+    } cases[] = {
+        {rootful, {.cgroup_version = 1, .memory_limit = 1, .cpu_quota = 1, .seccomp = 1}, 2},
+        {rootless,
+         {.cgroup_version = 2,
+          .memory_limit = 1,
+          .swap_limit = 1,
+          .pids_limit = 1,
+          .rootless = 1,
+          .mapped_uids = 65537},
+         1},
+        {forgetful, {.cgroup_version = 1, .rootless = 1}, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fake *fake = fake_new("1.41", NULL, tell_podmans_facts, cases[i].host);
+        struct engine *engine = fake_engine(fake);
+        const struct engine_facts *wanted = &cases[i].facts;
+        struct engine_facts facts;
+
+        fake_set_podman(fake);
+        assert_int_equal(engine_get_facts(engine, 4500, -1, &facts, NULL), 0);
+        assert_int_equal(facts.podman, 1);
+        assert_string_equal(facts.version, "4.3.1");
+        assert_string_equal(facts.arch, "amd64");
+        assert_int_equal(facts.cpus, 3);
+        assert_int_equal(facts.cgroup_version, wanted->cgroup_version);
+        assert_int_equal(facts.memory_limit, wanted->memory_limit);
+        assert_int_equal(facts.swap_limit, wanted->swap_limit);
+        assert_int_equal(facts.cpu_quota, wanted->cpu_quota);
+        assert_int_equal(facts.pids_limit, wanted->pids_limit);
+        assert_int_equal(facts.rootless, wanted->rootless);
+        assert_int_equal(facts.mapped_uids, wanted->mapped_uids);
+        assert_int_equal(facts.seccomp, wanted->seccomp);
+        assert_int_equal(fake_requests(fake, "/info "), cases[i].requests);
+        engine_free(engine);
+        fake_free(fake);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(versions),
-        cmocka_unit_test(version_from_options),
-        cmocka_unit_test(renegotiation),
-        cmocka_unit_test(facts),
+        cmocka_unit_test(versions),      cmocka_unit_test(version_from_options),
+        cmocka_unit_test(renegotiation), cmocka_unit_test(facts),
+        cmocka_unit_test(podmans_facts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,9 @@ void agent_loop_free(struct agent_loop *loop);
  */
 #define AGENT_TRANSPORT_MULTIPLEXED (UINT32_C(1) << 0)
 
+/* All that has come and was not read makes `fd` readable: `read` keeps nothing back. */
+#define AGENT_TRANSPORT_PLAIN (UINT32_C(1) << 1)
+
 /*
  * A connected byte stream. `read` and `write` do not block: they return the number of bytes, 0
  * (read only) at the end, or -errno (-EAGAIN: wait for `fd`). They are called by the loop's thread,
@@ -66,6 +69,7 @@ struct agent_config {
     uint32_t uid; /* of payloads */
     uint32_t gid;
     int privileged;
+    int give_working_dir; /* it is root's, and is to be the payload's */
     const char *working_dir;
     const char *scratch_dir;
     const char *const *env;    /* NULL-terminated NAME=value, or NULL */
@@ -74,6 +78,11 @@ struct agent_config {
     size_t rlimit_count;
     int64_t ready_timeout_ms; /* for the agent's READY */
     int cancel_fd;            /* gives up waiting for READY; -1: never */
+    /* How long the sandbox is to outlive its manager, at least; 0: it ends with the stream. Otherwise the
+     * stream's end must not reach the agent when the manager dies, and the loop renews the lease. */
+    uint32_t lease_ms;
+    const char
+        *token; /* AGENT_TOKEN_SIZE characters: who has it can adopt the sandbox; NULL: nobody */
     /*
      * Called by the loop's thread when the stream has ended or broken, once, unless agent_close() or
      * agent_fail() came first; `*ret_agent` is set by then. Must not block. The owner then finds
@@ -93,6 +102,29 @@ int32_t agent_connect(struct agent_loop *loop, const struct agent_transport *tra
                       const struct agent_config *config, struct agent **ret_agent, char **ret_facts,
                       struct enclave_error *err);
 
+#define AGENT_TOKEN_SIZE 32
+#define AGENT_STATE_MAX 65536
+
+/* What an agent has kept for the next manager; freed with free(). */
+struct agent_state {
+    uint8_t *data;
+    size_t length;
+};
+
+/*
+ * Take over the sandbox of a manager that is gone, whatever it left in the stream: `transport` is a new one to
+ * an agent that was configured with this token. The executions of the other manager are ended. Of `config`
+ * only the last six members, from ready_timeout_ms on, count. As agent_connect() otherwise.
+ */
+int32_t agent_adopt(struct agent_loop *loop, const struct agent_transport *transport,
+                    const struct agent_config *config, struct agent **ret_agent, char **ret_facts,
+                    struct agent_state *ret_state, struct enclave_error *err);
+
+/* What the agent is to keep for the next manager, in place of what it has; at most AGENT_STATE_MAX
+ * bytes. Does not wait for an answer. */
+int32_t agent_set_state(struct agent *agent, const void *data, size_t length,
+                        struct enclave_error *err);
+
 /* The value of a key in the facts, copied into `value`; 0, or -1 when it is absent or too long. */
 int agent_fact(const char *facts, const char *key, char *value, size_t size);
 
@@ -107,6 +139,9 @@ void agent_fail(struct agent *agent, const char *reason);
 /* End the stream, which ends the sandbox; then as agent_fail(). When it returns, no callback of
  * this agent is under way or will come. Not from the loop's thread. */
 void agent_close(struct agent *agent, const char *reason);
+
+/* As agent_close(), but a sandbox with a lease goes on for that long. */
+void agent_detach(struct agent *agent, const char *reason);
 
 /* After agent_close(); every process has been released. Accepts NULL. */
 void agent_free(struct agent *agent);
@@ -141,6 +176,7 @@ int32_t agent_file_list(struct agent *agent, const struct enclave_file_request *
                         struct enclave_error *err);
 int32_t agent_file_remove(struct agent *agent, const struct enclave_file_request *request,
                           int32_t cancel_fd, struct enclave_error *err);
+int32_t agent_reset(struct agent *agent, struct enclave_error *err);
 int32_t agent_put_archive(struct agent *agent, const struct enclave_file_request *request,
                           int32_t cancel_fd, const struct enclave_source *tar,
                           struct enclave_error *err);

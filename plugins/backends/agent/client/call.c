@@ -21,6 +21,7 @@
 
 #define OUTPUT_WINDOW (256u << 10)
 #define NO_WINDOW 4096u
+#define GATHER_SIZE WIRE_PAYLOAD_MAX
 
 /* ------------------------------------------------------------------ events, by the loop's thread
  */
@@ -107,6 +108,7 @@ static void destroy(struct call *call)
     }
     pthread_mutex_destroy(&call->lock);
     free(call->ring);
+    free(call->gather);
 }
 
 static int32_t prepare(struct call *call, const struct call_kind *kind,
@@ -125,12 +127,13 @@ static int32_t prepare(struct call *call, const struct call_kind *kind,
     }
     call->size = kind->has_output ? OUTPUT_WINDOW : NO_WINDOW;
     call->ring = kind->has_output ? malloc(call->size) : NULL;
+    call->gather = kind->has_input ? malloc(GATHER_SIZE) : NULL;
     rc = build(kind, request, (uint32_t)call->size, message);
     if (rc == ENCLAVE_ETOOBIG) {
         return enclave_error_set(err, rc, "%s '%s': the path and the lists are too long",
                                  kind->what, call->path);
     }
-    if (rc < 0 || (kind->has_output && !call->ring)) {
+    if (rc < 0 || (kind->has_output && !call->ring) || (kind->has_input && !call->gather)) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "%s '%s': out of memory", kind->what,
                                  call->path);
     }
@@ -277,10 +280,9 @@ static int32_t write_ended(struct call *call, int32_t code, struct enclave_error
     return enclave_error_prefix(err, code, "%s '%s': ", call->what, call->path);
 }
 
-int32_t call_write(struct call *call, const void *data, size_t length, struct enclave_error *err)
+static int32_t send_all(struct call *call, const uint8_t *from, size_t length,
+                        struct enclave_error *err)
 {
-    const uint8_t *from = data;
-
     while (length > 0) {
         uint64_t taken = 0;
         int32_t rc = agent_process_write(call->process, from, length, &taken, err);
@@ -300,8 +302,38 @@ int32_t call_write(struct call *call, const void *data, size_t length, struct en
     return 0;
 }
 
+static int32_t send_gathered(struct call *call, struct enclave_error *err)
+{
+    size_t length = call->gathered;
+
+    call->gathered = 0;
+    return send_all(call, call->gather, length, err);
+}
+
+int32_t call_write(struct call *call, const void *data, size_t length, struct enclave_error *err)
+{
+    if (length > GATHER_SIZE - call->gathered) {
+        int32_t rc = send_gathered(call, err);
+
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    if (length >= GATHER_SIZE) {
+        return send_all(call, data, length, err);
+    }
+    memcpy(call->gather + call->gathered, data, length);
+    call->gathered += length;
+    return 0;
+}
+
 int32_t call_end_input(struct call *call, struct enclave_error *err)
 {
+    int32_t rc = send_gathered(call, err);
+
+    if (rc < 0) {
+        return rc;
+    }
     /* A failure means that it has ended. */
     (void)agent_process_close_stdin(call->process, NULL);
     return wait_for(call, 0, 0, err);

@@ -28,7 +28,10 @@ struct call {
     int64_t deadline;
     int cancel_fd;
     int wake_fd;
-    int input_cut; /* it ended before all input was written */
+    int input_cut;   /* it ended before all input was written */
+    uint8_t *gather; /* input that is not sent yet: a frame for each tree record would cost more
+                        than what is in them */
+    size_t gathered;
 
     pthread_mutex_t lock; /* guards all below; taken with no other lock held */
     int waiting;          /* the caller polls wake_fd */
@@ -57,7 +60,7 @@ int32_t call_open(struct call *call, struct agent *agent, const struct call_kind
 int32_t call_read(struct call *call, const uint8_t **ret_data, size_t *ret_length,
                   struct enclave_error *err);
 void call_done(struct call *call, size_t length);
-/* All of it; waits for room. */
+/* All of it, now or with what is written next; waits for room. */
 int32_t call_write(struct call *call, const void *data, size_t length, struct enclave_error *err);
 /* End of the input, then wait for the end, without regard to output. */
 int32_t call_end_input(struct call *call, struct enclave_error *err);

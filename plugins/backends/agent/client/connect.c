@@ -1,7 +1,8 @@
 /*
  * connect.c - from a connected stream to an agent that is ready.
  *
- * Owns: CONFIG, the wait for READY, what is checked of it.
+ * Owns: CONFIG, the wait for READY, what is checked of it. Does not own: the way to an agent that
+ * another manager has left (adopt.c).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -56,6 +57,22 @@ int connect_ready(struct agent *agent, const uint8_t *p, size_t length)
     return 0;
 }
 
+int connect_state(struct agent *agent, const uint8_t *payload, size_t length)
+{
+    uint8_t *data = malloc(length ? length : 1);
+
+    if (!data) {
+        (void)snprintf(agent->broken, sizeof agent->broken, "out of memory");
+        return ENCLAVE_ENOMEM;
+    }
+    memcpy(data, payload, length);
+    pthread_mutex_lock(&agent->lock);
+    free(agent->kept.data);
+    agent->kept = (struct agent_state){data, length};
+    pthread_mutex_unlock(&agent->lock);
+    return 0;
+}
+
 /* -------------------------------------------------------------------------------------- CONFIG */
 
 static int32_t build_config(const struct agent_config *config, struct message *message,
@@ -67,7 +84,8 @@ static int32_t build_config(const struct agent_config *config, struct message *m
     message_u32(message, WIRE_MAGIC);
     message_u16(message, WIRE_MAJOR);
     message_u16(message, WIRE_MINOR);
-    message_u32(message, config->privileged ? WIRE_CONFIG_PRIVILEGED : 0);
+    message_u32(message, (config->privileged ? WIRE_CONFIG_PRIVILEGED : 0) |
+                             (config->give_working_dir ? WIRE_CONFIG_GIVE_WORKING_DIR : 0));
     message_u32(message, config->uid);
     message_u32(message, config->gid);
     message_str(message, config->working_dir);
@@ -79,6 +97,8 @@ static int32_t build_config(const struct agent_config *config, struct message *m
         message_u32(message, config->rlimits[i].resource);
         message_u64(message, config->rlimits[i].limit);
     }
+    message_u32(message, loop_lease_ms(config->lease_ms));
+    message_str(message, config->token);
     rc = message_finish(message);
     if (rc == ENCLAVE_ETOOBIG) {
         return enclave_error_set(err, rc,
@@ -92,7 +112,7 @@ static int32_t build_config(const struct agent_config *config, struct message *m
 /* --------------------------------------------------------------------------------------- agent */
 
 static struct agent *new_agent(struct agent_loop *loop, const struct agent_transport *transport,
-                               const struct agent_config *config)
+                               const struct demux *demux, const struct agent_config *config)
 {
     struct agent *agent = calloc(1, sizeof *agent);
     pthread_condattr_t attributes;
@@ -107,21 +127,15 @@ static struct agent *new_agent(struct agent_loop *loop, const struct agent_trans
     pthread_mutex_init(&agent->lock, NULL);
     agent->loop = loop;
     agent->transport = *transport;
+    agent->demux = *demux;
+    agent->lease_ms = config->lease_ms;
     agent->lost = config->lost;
     agent->lost_ctx = config->lost_ctx;
-    agent->in = malloc(LINK_IN_SIZE);
     agent->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!agent->in) {
-        if (agent->ready_fd >= 0) {
-            close(agent->ready_fd);
-        }
-        link_destroy(agent);
-        return NULL;
-    }
     return agent;
 }
 
-/* Give it to the loop and send CONFIG. On failure the transport is still the caller's. */
+/* Give it to the loop and send the first message. On failure the transport is still the caller's. */
 static int32_t begin(struct agent *agent, const struct message *message, struct enclave_error *err)
 {
     int32_t rc;
@@ -134,6 +148,9 @@ static int32_t begin(struct agent *agent, const struct message *message, struct 
     }
     if (rc == 0 && error == 0) {
         send_message(agent, message);
+        if (agent->lease_ms) {
+            loop_lease_watch(agent->loop, agent);
+        }
     }
     pthread_mutex_unlock(&agent->lock);
     if (error < 0) {
@@ -199,7 +216,7 @@ static void give_up(struct agent *agent, int32_t code, struct enclave_error *err
 {
     char diagnosis[LINK_REASON_SIZE / 2];
 
-    agent_close(agent, "it was given up while it started");
+    agent_detach(agent, "it was given up while it started");
     /* The loop does not know it any more, so that the diagnosis can be read from here. */
     if ((code == ENCLAVE_ETIMEOUT || code == ENCLAVE_EPROTOCOL) && err && !agent->broken[0] &&
         demux_diagnosis(&agent->demux, diagnosis, sizeof diagnosis) > 0) {
@@ -212,12 +229,12 @@ static void give_up(struct agent *agent, int32_t code, struct enclave_error *err
     link_destroy(agent);
 }
 
-int32_t agent_connect(struct agent_loop *loop, const struct agent_transport *transport,
-                      const struct agent_config *config, struct agent **ret_agent, char **ret_facts,
+int32_t connect_greet(struct agent_loop *loop, const struct agent_transport *transport,
+                      const struct demux *demux, const struct agent_config *config,
+                      const struct message *message, struct agent **ret_agent, char **ret_facts,
                       struct enclave_error *err)
 {
-    struct agent *agent = new_agent(loop, transport, config);
-    struct message message = {0};
+    struct agent *agent = new_agent(loop, transport, demux, config);
     int32_t rc;
 
     if (!agent) {
@@ -225,11 +242,7 @@ int32_t agent_connect(struct agent_loop *loop, const struct agent_transport *tra
         return enclave_error_set(err, ENCLAVE_ENOMEM,
                                  "connect to the sandbox's agent: out of memory");
     }
-    rc = build_config(config, &message, err);
-    if (rc == 0) {
-        rc = begin(agent, &message, err);
-    }
-    message_free(&message);
+    rc = begin(agent, message, err);
     if (rc < 0) {
         transport->close(transport->ctx);
         if (agent->ready_fd >= 0) {
@@ -245,5 +258,22 @@ int32_t agent_connect(struct agent_loop *loop, const struct agent_transport *tra
     if (rc < 0) {
         give_up(agent, rc, err);
     }
+    return rc;
+}
+
+int32_t agent_connect(struct agent_loop *loop, const struct agent_transport *transport,
+                      const struct agent_config *config, struct agent **ret_agent, char **ret_facts,
+                      struct enclave_error *err)
+{
+    const struct demux demux = {0};
+    struct message message = {0};
+    int32_t rc = build_config(config, &message, err);
+
+    if (rc < 0) {
+        transport->close(transport->ctx);
+    } else {
+        rc = connect_greet(loop, transport, &demux, config, &message, ret_agent, ret_facts, err);
+    }
+    message_free(&message);
     return rc;
 }

@@ -134,7 +134,7 @@ static int check_header(struct agent *agent, const uint8_t *header)
     uint32_t id = wire_get_u32(header + 8);
     uint8_t type = header[4];
 
-    if (type < WIRE_READY || type > WIRE_FATAL) {
+    if (type < WIRE_READY || type > WIRE_STATE) {
         return link_broken(agent, "a frame of type %u", type);
     }
     if (length > WIRE_PAYLOAD_MAX) {
@@ -143,7 +143,7 @@ static int check_header(struct agent *agent, const uint8_t *header)
     if (wire_get_u16(header + 6) != 0 || (type != WIRE_OUTPUT && header[5] != 0)) {
         return link_broken(agent, "a frame with unknown flags");
     }
-    if ((type == WIRE_READY || type == WIRE_FATAL) != (id == 0)) {
+    if ((type == WIRE_READY || type == WIRE_FATAL || type == WIRE_STATE) != (id == 0)) {
         return link_broken(agent, "a frame of type %u for execution %u", type, id);
     }
     return 0;
@@ -170,6 +170,9 @@ static int take_frame(struct agent *agent, const uint8_t *frame)
     case WIRE_READY:
         return is_connecting(agent) ? connect_ready(agent, payload, length)
                                     : link_broken(agent, "READY twice");
+    case WIRE_STATE:
+        return is_connecting(agent) ? connect_state(agent, payload, length)
+                                    : link_broken(agent, "a state that nobody asked for");
     default:
         return process_frame(agent, frame[4], frame[5], wire_get_u32(frame + 8), payload, length);
     }
@@ -205,11 +208,11 @@ static int take_frames(struct agent *agent)
 /* ----------------------------------------------------------------------------------- receiving */
 
 /* The buffer holds two of the largest frames, so that there is room after the part of one. */
-_Static_assert(LINK_IN_SIZE >= 2 * WIRE_PAYLOAD_MAX, "a frame must fit behind a part of one");
+_Static_assert(LOOP_BUFFER_SIZE >= 2 * WIRE_PAYLOAD_MAX, "a frame must fit behind a part of one");
 
 static void make_room(struct agent *agent)
 {
-    if (agent->in_start > 0 && LINK_IN_SIZE - agent->in_end < LINK_IN_SIZE / 2) {
+    if (agent->in_start > 0 && LOOP_BUFFER_SIZE - agent->in_end < LOOP_BUFFER_SIZE / 2) {
         memmove(agent->in, agent->in + agent->in_start, agent->in_end - agent->in_start);
         agent->in_end -= agent->in_start;
         agent->in_start = 0;
@@ -224,7 +227,7 @@ static ssize_t read_some(struct agent *agent)
     pthread_mutex_lock(&agent->lock);
     if (!agent->ended) {
         n = agent->transport.read(agent->transport.ctx, agent->in + agent->in_end,
-                                  LINK_IN_SIZE - agent->in_end);
+                                  LOOP_BUFFER_SIZE - agent->in_end);
     }
     pthread_mutex_unlock(&agent->lock);
     return n;
@@ -261,7 +264,7 @@ static int take_input(struct agent *agent, size_t length)
 
 /* Until nothing is left or the budget is spent; then the rest waits for the loop's next round, as
  * a transport may hold bytes that epoll knows nothing of. */
-static void receive(struct agent *agent)
+static void receive_into(struct agent *agent)
 {
     size_t budget = LINK_READ_BUDGET;
 
@@ -287,8 +290,24 @@ static void receive(struct agent *agent)
             end(agent, rc, agent->broken);
             return;
         }
+        if (agent->transport.flags & AGENT_TRANSPORT_PLAIN) {
+            return; /* epoll tells when there is more, for less than reading in vain */
+        }
     }
     loop_attend(agent->loop, agent);
+}
+
+static void receive(struct agent *agent)
+{
+    if (!agent->in && !(agent->in = loop_buffer_take(agent->loop))) {
+        end(agent, ENCLAVE_ENOMEM, "out of memory for what the agent sends");
+        return;
+    }
+    receive_into(agent);
+    if (agent->in_start == agent->in_end) {
+        loop_buffer_give(agent->loop, agent->in);
+        agent->in = NULL;
+    }
 }
 
 /* ------------------------------------------------------------------------------ from the loop */
@@ -330,6 +349,15 @@ static void end_after_error(struct agent *agent, int error)
         (void)snprintf(reason, sizeof reason, "writing to the agent failed: %s", strerror(error));
     }
     end(agent, ENCLAVE_ELOST, reason);
+}
+
+void link_renew(struct agent *agent)
+{
+    pthread_mutex_lock(&agent->lock);
+    if (send_queued(agent) == 0) { /* else something is on its way, which does as well */
+        send_frame_u32(agent, WIRE_LEASE, 0, loop_lease_ms(agent->lease_ms));
+    }
+    pthread_mutex_unlock(&agent->lock);
 }
 
 static void drop(struct agent *agent)
@@ -389,10 +417,13 @@ void agent_fail(struct agent *agent, const char *reason)
     pthread_mutex_unlock(&agent->lock);
 }
 
-void agent_close(struct agent *agent, const char *reason)
+static void close_link(struct agent *agent, const char *reason, int end_sandbox)
 {
     pthread_mutex_lock(&agent->lock);
     if (!agent->close_wanted) {
+        if (end_sandbox && agent->lease_ms) { /* otherwise the end of the stream says it */
+            send_frame(agent, WIRE_END, 0, NULL, 0);
+        }
         agent->close_wanted = 1;
         if (!agent->fail_wanted) {
             copy_reason(agent->fail_reason, reason);
@@ -405,6 +436,16 @@ void agent_close(struct agent *agent, const char *reason)
     pthread_mutex_unlock(&agent->lock);
 }
 
+void agent_close(struct agent *agent, const char *reason)
+{
+    close_link(agent, reason, 1);
+}
+
+void agent_detach(struct agent *agent, const char *reason)
+{
+    close_link(agent, reason, 0);
+}
+
 void link_destroy(struct agent *agent)
 {
     send_clear(agent);
@@ -412,6 +453,7 @@ void link_destroy(struct agent *agent)
     pthread_cond_destroy(&agent->changed);
     pthread_mutex_destroy(&agent->lock);
     free(agent->facts);
+    free(agent->kept.data);
     free(agent->in);
     free(agent);
 }

@@ -14,12 +14,12 @@
 
 #include "agent.h"
 #include "demux.h"
+#include "message.h"
 #include "send.h"
 #include "table.h"
 
 #include <pthread.h>
 
-#define LINK_IN_SIZE (128u << 10)
 #define LINK_READ_BUDGET (256u << 10) /* of one link, before others have their turn */
 #define LINK_REASON_SIZE 384
 
@@ -37,9 +37,12 @@ struct agent {
     /* Of the loop's list; guarded by the loop's lock. */
     struct agent *attend_next;
     int attend_queued;
+    struct agent *lease_next; /* only the loop's thread goes along it */
+
+    uint32_t lease_ms; /* 0: none. Not changed. */
 
     /* Only for the loop's thread. */
-    uint8_t *in;
+    uint8_t *in; /* borrowed from the loop while it holds a part of a frame; else NULL */
     size_t in_start;
     size_t in_end;
     struct demux demux;
@@ -54,9 +57,10 @@ struct agent {
     struct table table;
     uint32_t next_id;
     enum link_state state;
-    int ready_fd; /* eventfd of agent_connect(); -1: nobody waits */
-    char *facts;  /* what READY said, for agent_connect() */
-    int ended;    /* the transport is closed */
+    int ready_fd;            /* eventfd of agent_connect(); -1: nobody waits */
+    char *facts;             /* what READY said, for agent_connect() */
+    struct agent_state kept; /* what came before it */
+    int ended;               /* the transport is closed */
     int32_t end_code;
     char end_reason[LINK_REASON_SIZE];
     int fail_wanted;
@@ -69,6 +73,7 @@ struct agent {
 void link_ready(struct agent *agent, uint32_t events);
 void link_attend(struct agent *agent);
 void link_kill_overdue(struct agent *agent);
+void link_renew(struct agent *agent);
 
 /* Note why a frame is refused; returns -1. Loop's thread. */
 __attribute__((format(printf, 2, 3))) int link_broken(struct agent *agent, const char *format, ...);
@@ -79,7 +84,15 @@ int32_t link_gone(const struct agent *agent, struct enclave_error *err);
 /* Free what agent_connect() made; no loop knows it. */
 void link_destroy(struct agent *agent);
 
-/* connect.c: the payload of READY; 0 or link_broken(). Loop's thread. */
+/* connect.c: the payloads of READY and of STATE; 0 or link_broken(). Loop's thread. */
 int connect_ready(struct agent *agent, const uint8_t *payload, size_t length);
+int connect_state(struct agent *agent, const uint8_t *payload, size_t length);
+
+/* connect.c: send `message`, wait for READY; `demux` is where the stream's framing is. Takes over the
+ * transport. */
+int32_t connect_greet(struct agent_loop *loop, const struct agent_transport *transport,
+                      const struct demux *demux, const struct agent_config *config,
+                      const struct message *message, struct agent **ret_agent, char **ret_facts,
+                      struct enclave_error *err);
 
 #endif

@@ -20,9 +20,14 @@
 
 #define BATCH 64
 
+/* So often a lease is renewed in its time, but not more rarely than this. */
+#define LEASE_RENEWALS 3
+#define LEASE_RENEW_MAX_MS 10000
+
 struct agent_loop {
     int epoll_fd;
     int wake_fd;
+    uint8_t *spare; /* the thread's own: a buffer that no link has; NULL: none */
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below; the last in the order, held over no call */
     int stop;
@@ -32,6 +37,9 @@ struct agent_loop {
     /* In the order of their deadlines, since all have the same grace. */
     struct process *kill_first;
     struct process *kill_last;
+    struct agent *leased; /* new ones come first, so that a walk along it needs no lock */
+    int64_t renew_every_ms;
+    int64_t renew_at;
 };
 
 static void wake(struct agent_loop *loop)
@@ -52,6 +60,23 @@ void loop_set_kill_grace(struct agent_loop *loop, int64_t grace_ms)
     pthread_mutex_lock(&loop->lock);
     loop->kill_grace_ms = grace_ms;
     pthread_mutex_unlock(&loop->lock);
+}
+
+uint8_t *loop_buffer_take(struct agent_loop *loop)
+{
+    uint8_t *buffer = loop->spare ? loop->spare : malloc(LOOP_BUFFER_SIZE);
+
+    loop->spare = NULL;
+    return buffer;
+}
+
+void loop_buffer_give(struct agent_loop *loop, uint8_t *buffer)
+{
+    if (loop->spare) {
+        free(buffer);
+    } else {
+        loop->spare = buffer;
+    }
 }
 
 /* -------------------------------------------------------------------------------- descriptors */
@@ -125,6 +150,12 @@ void loop_forget(struct agent_loop *loop, struct agent *agent)
     }
     loop->attend_last = last;
     agent->attend_queued = 0;
+    for (at = &loop->leased; *at; at = &(*at)->lease_next) {
+        if (*at == agent) {
+            *at = agent->lease_next;
+            break;
+        }
+    }
     pthread_mutex_unlock(&loop->lock);
 }
 
@@ -201,6 +232,47 @@ static void fail_overdue(struct agent_loop *loop)
     }
 }
 
+/* ------------------------------------------------------------------------------------- leases */
+
+static uint32_t renew_every_ms(uint32_t lease_ms)
+{
+    return lease_ms / LEASE_RENEWALS < LEASE_RENEW_MAX_MS ? lease_ms / LEASE_RENEWALS
+                                                          : LEASE_RENEW_MAX_MS;
+}
+
+uint32_t loop_lease_ms(uint32_t lease_ms)
+{
+    return lease_ms + renew_every_ms(lease_ms);
+}
+
+void loop_lease_watch(struct agent_loop *loop, struct agent *agent)
+{
+    pthread_mutex_lock(&loop->lock);
+    if (!loop->leased) {
+        loop->renew_every_ms = renew_every_ms(agent->lease_ms);
+        loop->renew_at = clock_deadline(loop->renew_every_ms);
+    }
+    agent->lease_next = loop->leased;
+    loop->leased = agent;
+    pthread_mutex_unlock(&loop->lock);
+    wake(loop);
+}
+
+static void renew_leases(struct agent_loop *loop)
+{
+    struct agent *agent = NULL;
+
+    pthread_mutex_lock(&loop->lock);
+    if (loop->leased && loop->renew_at <= clock_ms()) {
+        agent = loop->leased;
+        loop->renew_at = clock_deadline(loop->renew_every_ms);
+    }
+    pthread_mutex_unlock(&loop->lock);
+    for (; agent; agent = agent->lease_next) {
+        link_renew(agent);
+    }
+}
+
 /* ----------------------------------------------------------------------------------- the loop */
 
 static int timeout_of(struct agent_loop *loop)
@@ -210,8 +282,10 @@ static int timeout_of(struct agent_loop *loop)
     pthread_mutex_lock(&loop->lock);
     if (loop->attend_first) {
         timeout = 0;
-    } else if (loop->kill_first) {
-        timeout = clock_left(loop->kill_first->kill_deadline);
+    } else if (loop->kill_first || loop->leased) {
+        int64_t due = loop->kill_first ? loop->kill_first->kill_deadline : INT64_MAX;
+
+        timeout = clock_left(loop->leased && loop->renew_at < due ? loop->renew_at : due);
     }
     pthread_mutex_unlock(&loop->lock);
     return timeout;
@@ -246,6 +320,7 @@ static void *run(void *arg)
         }
         /* After the batch: here links are dropped, and none of them is in a batch any more. */
         fail_overdue(loop);
+        renew_leases(loop);
         attend_all(loop);
     }
     return NULL;
@@ -277,6 +352,7 @@ static void destroy(struct agent_loop *loop)
         close(loop->wake_fd);
     }
     pthread_mutex_destroy(&loop->lock);
+    free(loop->spare);
     free(loop);
 }
 

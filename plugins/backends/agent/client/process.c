@@ -172,6 +172,7 @@ static int on_stdin_room(struct process *process, const uint8_t *payload, size_t
     if (fits) {
         process->room += more;
         wake = process->writable_wanted && process->room > 0 && send_queued(agent) < SEND_STDIN_MAX;
+        agent->out.stdin_waits |= process->writable_wanted && !wake;
         process->writable_wanted = process->writable_wanted && !wake;
     }
     pthread_mutex_unlock(&agent->lock);
@@ -228,23 +229,24 @@ static int32_t check_stdin(const struct process *process, struct enclave_error *
     return 0;
 }
 
-static uint64_t write_stdin(struct process *process, const void *data, uint64_t length)
+static uint64_t write_stdin(struct process *process, const uint8_t *data, uint64_t length)
 {
     struct agent *agent = process->agent;
-    uint64_t n = length < process->room ? length : process->room;
+    uint64_t done = 0;
 
-    if (send_queued(agent) >= SEND_STDIN_MAX) {
-        n = 0;
-        agent->out.stdin_waits = 1;
-    }
-    if (n > 0) {
-        send_frame(agent, WIRE_STDIN, process->id, data, (size_t)n);
+    while (done < length && process->room > 0 && send_queued(agent) < SEND_STDIN_MAX) {
+        uint64_t n = length - done < process->room ? length - done : process->room;
+
+        n = n < WIRE_PAYLOAD_MAX ? n : WIRE_PAYLOAD_MAX;
+        send_frame(agent, WIRE_STDIN, process->id, data + done, (size_t)n);
         process->room -= (uint32_t)n;
+        done += n;
     }
-    if (n < length) {
+    if (done < length) {
         process->writable_wanted = 1;
+        agent->out.stdin_waits |= send_queued(agent) >= SEND_STDIN_MAX;
     }
-    return n;
+    return done;
 }
 
 int32_t agent_process_write(void *handle, const void *data, uint64_t length, uint64_t *ret_taken,
@@ -372,7 +374,8 @@ static int parse_exit(struct agent *agent, const uint8_t *p, size_t length,
     }
     end->code = end->how == WIRE_EXITED ? (int32_t)code : 0;
     end->signal = end->how == WIRE_SIGNALED ? (int32_t)signal : 0;
-    end->flags = wire_get_u32(p + 12) & (ENCLAVE_EXIT_FLAG_KILLED | ENCLAVE_EXIT_FLAG_OOM);
+    end->flags = wire_get_u32(p + 12) &
+                 (ENCLAVE_EXIT_FLAG_KILLED | ENCLAVE_EXIT_FLAG_OOM | ENCLAVE_EXIT_FLAG_FORKED);
     end->oom_kills = wire_get_u32(p + 16);
     cpu = wire_get_u64(p + 20);
     end->cpu_us = cpu > INT64_MAX ? INT64_MAX : (int64_t)cpu;

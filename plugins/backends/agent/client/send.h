@@ -29,7 +29,7 @@ struct send_queue {
     size_t end;
     size_t capacity;
     uint32_t waits;  /* EPOLLOUT is armed: the loop goes on writing */
-    int stdin_waits; /* a process found more than SEND_STDIN_MAX queued */
+    int stdin_waits; /* a process waits for fewer than SEND_STDIN_MAX queued */
     int error;       /* errno of a write; the loop ends the link */
 };
 

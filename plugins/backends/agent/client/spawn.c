@@ -60,14 +60,26 @@ static int32_t too_big(const struct enclave_spawn *spawn, struct enclave_error *
                              list_size(spawn->argv), list_size(spawn->env), WIRE_MESSAGE_MAX);
 }
 
+static void add_fork_server(struct message *message, const struct enclave_fork_server *server)
+{
+    uint32_t flags =
+        server && server->flags & ENCLAVE_FORK_SERVER_EAGER ? WIRE_FORK_SERVER_EAGER : 0;
+
+    message_u32(message, flags);
+    message_list(message, server ? server->argv : NULL);
+    message_list(message, server ? server->env : NULL);
+}
+
 static int32_t build(const struct enclave_spawn *spawn, struct message *message,
                      struct enclave_error *err)
 {
     int has_script = spawn->script_name && spawn->script_name[0];
+    uint32_t flags = (spawn->flags & ENCLAVE_SPAWN_STDIN ? WIRE_SPAWN_STDIN : 0) |
+                     (spawn->flags & ENCLAVE_SPAWN_STAYS ? WIRE_SPAWN_STAYS : 0);
     int32_t rc;
 
     message_begin(message, WIRE_SPAWN, WIRE_MESSAGE_MAX);
-    message_u32(message, spawn->flags & ENCLAVE_SPAWN_STDIN ? WIRE_SPAWN_STDIN : 0);
+    message_u32(message, flags);
     message_u32(message, spawn->window);
     message_str(message, spawn->cwd);
     message_list(message, spawn->argv);
@@ -75,6 +87,7 @@ static int32_t build(const struct enclave_spawn *spawn, struct message *message,
     message_str(message, has_script ? spawn->script_name : NULL);
     message_u32(message, has_script ? spawn->script_index : 0);
     message_blob(message, spawn->script_data, has_script ? spawn->script_length : 0);
+    add_fork_server(message, spawn->fork_server);
     rc = message_finish(message);
     if (rc == ENCLAVE_ETOOBIG) {
         return too_big(spawn, err);

@@ -38,7 +38,7 @@ static void socket_close(void *ctx)
 struct agent_transport agent_transport_socket(int fd, uint32_t flags)
 {
     return (struct agent_transport){.fd = fd,
-                                    .flags = flags,
+                                    .flags = flags | AGENT_TRANSPORT_PLAIN,
                                     .ctx = (void *)(intptr_t)fd,
                                     .read = socket_read,
                                     .write = socket_write,

@@ -19,6 +19,7 @@
 #define EXEC_COUNT_MAX 1024
 #define RLIMIT_COUNT_MAX 32
 #define SCRIPT_NAME_MAX 255
+#define FORK_SERVERS_MAX 4
 
 /* How the end of an execution's processes is found. */
 enum kill_mode { KILL_BY_GID = 1, KILL_BY_SUBREAPER = 2 };
@@ -38,6 +39,7 @@ struct report {
 
 struct config {
     bool privileged;
+    bool give_working_dir;
     uid_t uid;
     gid_t gid;
     char *working_dir;
@@ -57,7 +59,10 @@ struct config {
 struct stream {
     int fd; /* -1: at its end */
     bool watched;
+    bool rests; /* not read until the timer ends, see exec_rested() */
     uint64_t credit;
+    int64_t read_us;  /* when it was read last */
+    uint64_t flowing; /* bytes since it paused */
 };
 
 /* Stdin of an execution. */
@@ -79,8 +84,11 @@ struct exec {
     gid_t gid;    /* its own supplementary gid; 0 with subreapers */
     bool is_file; /* a file operation: its child runs the agent's code only */
     bool killed;
+    bool stays;  /* when a new manager comes */
+    bool adrift; /* the manager that started it is gone: nobody hears of it */
     bool main_done;
-    bool settled; /* killed while nothing in the sandbox could fork */
+    bool settled;   /* killed while nothing in the sandbox could fork */
+    bool inherited; /* its subreaper was killed: `pid` is the main process after all */
     unsigned clean_scans;
     int status; /* of the main process */
     uint64_t cpu_us;
@@ -88,8 +96,68 @@ struct exec {
     uint64_t oom_before;
     struct stream out[2]; /* stdout, stderr */
     struct feed in;
-    uint32_t script; /* number of its folder under scratch_dir; 0: none */
+    bool forked;            /* a fork server's child */
+    struct fork_wait *wait; /* for a fork server; NULL: for none */
+    uint32_t script;        /* number of its folder under scratch_dir; 0: none */
     char script_name[SCRIPT_NAME_MAX + 1];
+};
+
+enum fork_server_state {
+    FORK_SERVER_NONE, /* the place is free */
+    FORK_SERVER_NEW,  /* not running */
+    FORK_SERVER_STARTING,
+    FORK_SERVER_READY,
+    FORK_SERVER_USELESS /* it does not work here */
+};
+
+struct fork_server {
+    enum fork_server_state state;
+    bool asked_for; /* an execution has named it */
+    pid_t pid;      /* 0: reaped */
+    int fd;         /* -1: not running */
+    unsigned failures;
+    unsigned sent;       /* requests without an answer */
+    int64_t deadline_ms; /* for an answer, or for its start */
+    char **argv;
+    char **env;
+    size_t env_count;
+    struct fork_wait *waits; /* in the order they came: those sent are first */
+};
+
+enum reset_step { RESET_NONE, RESET_ENDING, RESET_CLEANING };
+
+struct reset {
+    enum reset_step step;
+    uint32_t id; /* that of its EXIT */
+    uint32_t window;
+    uint32_t mode; /* of working_dir, at the beginning */
+};
+
+enum adoption_phase {
+    ADOPTION_NONE,   /* frames are read */
+    ADOPTION_DEAF,   /* what came could not be understood: only a call is listened for */
+    ADOPTION_MEETING /* called by a new manager: the stream is not clear yet */
+};
+
+/* See adoption.h. */
+struct adoption {
+    uint32_t lease_ms; /* 0: none */
+    int64_t heard_ms;  /* when something came last */
+    bool has_token;
+    uint8_t token[WIRE_TOKEN_SIZE];
+    enum adoption_phase phase;
+    bool called;     /* there is a call in what has come, in front of `rest` */
+    bool answer_due; /* once the executions have ended */
+    unsigned clear_rounds;
+    uint64_t since_call; /* bytes since the last one */
+    uint8_t number[WIRE_CALL_SIZE - WIRE_TOKEN_SIZE];
+    uint8_t tail[WIRE_CALL_SIZE - 1]; /* the last bytes that came */
+    size_t tail_length;
+    const uint8_t *rest; /* of what has come, no frames any more */
+    size_t rest_length;
+    int relay_fd;   /* where a relay connects; -1: the first stream has not ended */
+    uint8_t *state; /* the manager's, to be given to the next */
+    size_t state_length;
 };
 
 struct agent {
@@ -101,6 +169,8 @@ struct agent {
     bool pid_one;
     int epoll_fd;
     int signal_fd;
+    int rest_fd; /* timer of streams that rest */
+    bool rest_is_set;
     int proc_fd;
     int oom_fd;     /* file with the oom_kill counter; -1: none */
     int oom_adj_fd; /* the agent's oom_score_adj; -1: not to be had */
@@ -121,8 +191,14 @@ struct agent {
     unsigned unsure_scans; /* scans that may have missed something, since the last that was sure */
     unsigned kill_tries;   /* scans since something was killed last began */
     struct config config;
+    char *facts; /* what READY says */
+    struct adoption adoption;
     struct report *reports; /* one per place in `execs`, shared with children */
-    size_t exec_high;       /* places from here on were never used */
+    struct fork_server servers[FORK_SERVERS_MAX];
+    struct reset reset;
+    size_t exec_high; /* places from here on were never used */
+    bool held_back;   /* some stream is not read since the outbox was full */
+    size_t resumes;   /* of reading, after that */
     struct exec execs[EXEC_COUNT_MAX];
 };
 
@@ -132,9 +208,12 @@ enum watch_kind {
     WATCH_OUTBOX = 2,
     WATCH_SIGNALS = 3,
     WATCH_NOTICE = 4,
-    WATCH_STDOUT = 5, /* these three with place and generation of the execution */
-    WATCH_STDERR = 6,
-    WATCH_STDIN = 7
+    WATCH_SERVER = 5, /* with the place of the fork server */
+    WATCH_RELAY = 6,  /* see adoption.h */
+    WATCH_REST = 7,
+    WATCH_STDOUT = 8, /* these three with place and generation of the execution */
+    WATCH_STDERR = 9,
+    WATCH_STDIN = 10
 };
 
 /* Add a descriptor to the set; 0 or -errno. `place` and `generation` are 0 for the agent's own. */
@@ -142,6 +221,8 @@ int watch_add(struct agent *agent, int fd, uint32_t events, enum watch_kind kind
               uint32_t generation);
 void watch_remove(struct agent *agent, int fd);
 
+/* Send FATAL. */
+void agent_say_fatal(struct agent *agent, const char *reason);
 /* Send FATAL, then end the sandbox. Does not return. */
 _Noreturn void agent_fatal(struct agent *agent, const char *reason);
 /* End every process and the agent. Does not return. */

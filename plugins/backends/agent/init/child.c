@@ -38,7 +38,7 @@ static void set_oom_score(const struct agent *agent, const char *score)
         (void)!pwrite(agent->oom_adj_fd, score, strlen(score), 0);
 }
 
-static pid_t fork_payload(const struct agent *agent)
+pid_t child_fork(const struct agent *agent)
 {
     set_oom_score(agent, PAYLOAD_OOM_SCORE);
     pid_t pid = fork();
@@ -74,17 +74,29 @@ static void subreaper_tell(struct report *report, int notice, int status, const 
     (void)!write(notice, "", 1);
 }
 
-/* Stays as long as the main process has descendants, so that they stay its own. */
+/* As wait4(2) tells it. */
+static int wait_status(const siginfo_t *info)
+{
+    if (info->si_code == CLD_EXITED)
+        return (info->si_status & 0xff) << 8;
+    return info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
+}
+
+/* Stays as long as the main process has descendants, so that they stay its own. Its end is told before it is
+ * reaped: should this be killed in between, the agent finds one or the other. */
 static _Noreturn void subreaper_main(struct report *report, int notice, pid_t main_pid)
 {
     for (;;) {
+        siginfo_t info = {0};
         struct rusage use;
-        int status;
-        pid_t pid = wait4(-1, &status, 0, &use);
-        if (pid == main_pid)
-            subreaper_tell(report, notice, status, &use);
-        else if (pid < 0 && errno == ECHILD)
-            _exit(0);
+        if (syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOWAIT, &use) < 0) {
+            if (errno == ECHILD)
+                _exit(0);
+            continue;
+        }
+        if (info.si_pid == main_pid)
+            subreaper_tell(report, notice, wait_status(&info), &use);
+        (void)waitpid(info.si_pid, NULL, 0);
     }
 }
 
@@ -129,6 +141,18 @@ bool child_is_leftover(struct agent *agent, pid_t pid, bool forget)
     return false;
 }
 
+bool child_inherit(struct agent *agent, struct exec *exec)
+{
+    pid_t main_pid = __atomic_load_n(&exec_report(agent, exec)->main_pid, __ATOMIC_ACQUIRE);
+    siginfo_t info;
+    if (exec->inherited || main_pid <= 0 ||
+        waitid(P_PID, (id_t)main_pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return false;
+    exec->pid = main_pid;
+    exec->inherited = true;
+    return true;
+}
+
 void child_notice(struct agent *agent)
 {
     char bytes[64];
@@ -150,7 +174,7 @@ int child_start(struct agent *agent, struct exec *exec, struct exec_ends *ends, 
 {
     struct report *report = exec_report(agent, exec);
     exec->oom_before = cgroup_oom_kills(agent);
-    pid_t pid = fork_payload(agent);
+    pid_t pid = child_fork(agent);
     if (pid == 0) {
         if (agent->kill_mode == KILL_BY_SUBREAPER)
             subreaper_start(agent, report, exec, ends, run, ctx);

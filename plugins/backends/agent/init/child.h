@@ -22,6 +22,9 @@ typedef int (*child_fn)(const struct config *config, struct report *report, void
 int child_start(struct agent *agent, struct exec *exec, struct exec_ends *ends, child_fn run,
                 void *ctx);
 
+/* Fork with the priority that payloads have when memory is short; as fork(2). */
+pid_t child_fork(const struct agent *agent);
+
 /* In a child: say why it goes no further. Returns `code`. */
 int child_report(struct report *report, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -30,6 +33,10 @@ int child_report(struct report *report, int code, const char *format, ...)
 void child_leave(struct agent *agent, pid_t subreaper);
 /* Whether `pid` is such a subreaper; with `forget`, it has ended. */
 bool child_is_leftover(struct agent *agent, pid_t pid, bool forget);
+
+/* The subreaper of `exec` has ended before its main process, so somebody killed it: is that the agent's own
+ * child now? */
+bool child_inherit(struct agent *agent, struct exec *exec);
 
 /* A subreaper has written to the notice pipe: look which main processes have ended. */
 void child_notice(struct agent *agent);

@@ -5,10 +5,12 @@
  */
 #include "config.h"
 
+#include "adoption.h"
 #include "cgroup.h"
 #include "drop.h"
 #include "facts.h"
 #include "gids.h"
+#include "reset.h"
 #include "script.h"
 #include "spawn.h"
 #include "util.h"
@@ -19,8 +21,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 extern char **environ;
+
+/* A /proc that can be written, and that payloads do not get to; where a backend makes one. */
+#define PRIVATE_PROC "/run/.enclave/proc"
 
 static bool parse_limits(struct config *config, struct reader *r)
 {
@@ -48,9 +54,22 @@ static bool set_env(struct config *config, char **over, size_t over_count)
     return config->env != NULL;
 }
 
-/* NULL, or why not. */
-static const char *parse(struct config *config, const struct frame *frame)
+/* Absent before minor 2. */
+static bool parse_adoption(struct agent *agent, struct reader *r)
 {
+    if (r->at == r->end)
+        return true;
+    size_t length;
+    uint32_t lease_ms = reader_u32(r);
+    const uint8_t *token = reader_bytes(r, &length);
+    adoption_config(agent, lease_ms, length > 0 ? token : NULL);
+    return length == 0 || length == WIRE_TOKEN_SIZE;
+}
+
+/* NULL, or why not. */
+static const char *parse(struct agent *agent, const struct frame *frame)
+{
+    struct config *config = &agent->config;
     size_t count;
     config->bytes = malloc(frame->length + 1);
     if (!config->bytes)
@@ -61,7 +80,9 @@ static const char *parse(struct config *config, const struct frame *frame)
     uint32_t major = reader_u32(&r) & 0xffff; /* u16 major, u16 minor */
     if (magic != WIRE_MAGIC || major != WIRE_MAJOR)
         return "the manager speaks another version of the wire format";
-    config->privileged = reader_u32(&r) & WIRE_CONFIG_PRIVILEGED;
+    uint32_t flags = reader_u32(&r);
+    config->privileged = flags & WIRE_CONFIG_PRIVILEGED;
+    config->give_working_dir = flags & WIRE_CONFIG_GIVE_WORKING_DIR;
     config->uid = reader_u32(&r);
     config->gid = reader_u32(&r);
     config->working_dir = reader_string(&r);
@@ -70,7 +91,8 @@ static const char *parse(struct config *config, const struct frame *frame)
     bool ok = env && set_env(config, env, count);
     config->checks = reader_list(&r, &count);
     /* A newer minor may append fields. */
-    return ok && parse_limits(config, &r) && !r.failed ? NULL : "CONFIG cannot be parsed";
+    ok = ok && parse_limits(config, &r) && parse_adoption(agent, &r);
+    return ok && !r.failed ? NULL : "CONFIG cannot be parsed";
 }
 
 static void open_oom_score(struct agent *agent)
@@ -93,12 +115,25 @@ static _Noreturn void fatal_errno(struct agent *agent, const char *what, const c
     agent_fatal(agent, reason);
 }
 
+/* Where nobody outside could make the working directory the payload's, it is still the agent's own: bubblewrap
+ * mounts for root only. */
+static void hand_over_working_dir(const struct config *config)
+{
+    struct stat st;
+    CLEANUP_FD int fd = open(config->working_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (!config->privileged && fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid())
+        (void)!fchown(fd, config->uid,
+                      config->gid); /* elsewhere refused: the capability is not there */
+}
+
 static void open_everything(struct agent *agent)
 {
     int r = script_open_scratch(agent);
     if (r < 0)
         fatal_errno(agent, "use the scratch folder", agent->config.scratch_dir, -r);
-    agent->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    agent->proc_fd = open(PRIVATE_PROC, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (agent->proc_fd < 0)
+        agent->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (agent->proc_fd < 0)
         fatal_errno(agent, "open", "/proc", errno);
     cgroup_open_oom(agent);
@@ -108,13 +143,17 @@ static void open_everything(struct agent *agent)
         fatal_errno(agent, "make", "a pipe", errno);
 }
 
-static void send_ready(struct agent *agent)
+/* Needs CAP_CHOWN, which drop_for_all() gives up. */
+static void give_working_dir(struct agent *agent)
 {
-    char text[FACTS_MAX];
-    char reason[300];
-    int r = facts_collect(agent, text, sizeof(text), reason, sizeof(reason));
-    if (r < 0)
-        agent_fatal(agent, reason);
+    const struct config *config = &agent->config;
+    if (config->give_working_dir && chown(config->working_dir, config->uid, config->gid) < 0)
+        fatal_errno(agent, "give the payload", config->working_dir, errno);
+}
+
+void config_send_ready(struct agent *agent)
+{
+    const char *text = agent->facts;
     size_t length = strlen(text);
     uint8_t *p = outbox_reserve(&agent->out, 12 + length);
     if (!p)
@@ -127,20 +166,36 @@ static void send_ready(struct agent *agent)
     outbox_commit(&agent->out, WIRE_READY, 0, 0, 12 + length);
 }
 
+static void collect_facts(struct agent *agent)
+{
+    char text[FACTS_MAX];
+    char reason[300];
+    if (facts_collect(agent, text, sizeof(text), reason, sizeof(reason)) < 0)
+        agent_fatal(agent, reason);
+    agent->facts = strdup(text);
+    if (!agent->facts)
+        agent_fatal(agent, "out of memory");
+}
+
 void config_message(struct agent *agent, const struct frame *frame)
 {
     const char *what = "";
-    const char *wrong = parse(&agent->config, frame);
+    adoption_config(agent, 0, NULL);
+    const char *wrong = parse(agent, frame);
     if (wrong)
         agent_fatal(agent, wrong);
     open_everything(agent);
+    give_working_dir(agent);
     gids_init(agent);
+    hand_over_working_dir(&agent->config);
     /* From here on no process of the payload's can trace the agent or open its files in /proc. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         fatal_errno(agent, "protect the memory of", "the agent", errno);
     int r = drop_for_all(&agent->config, &what);
     if (r < 0)
         fatal_errno(agent, what, "for payloads", -r);
-    send_ready(agent);
+    reset_prepare(agent);
+    collect_facts(agent);
+    config_send_ready(agent);
     agent->configured = true;
 }

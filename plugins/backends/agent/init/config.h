@@ -11,5 +11,7 @@
 
 /* Take the message, lock the agent down, send READY. Whatever cannot be done is fatal. */
 void config_message(struct agent *agent, const struct frame *frame);
+/* READY once more, for a manager that comes later. */
+void config_send_ready(struct agent *agent);
 
 #endif

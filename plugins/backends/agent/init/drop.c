@@ -7,7 +7,6 @@
 #include "drop.h"
 
 #include "filter.h" /* made by filter_gen.c */
-#include "kernel.h"
 #include "util.h"
 
 #include <errno.h>
@@ -23,6 +22,22 @@ static int install_filter(void)
     return prctl(PR_SET_SECCOMP, KERNEL_SECCOMP_MODE_FILTER, &program, 0, 0) < 0 ? -errno : 0;
 }
 
+/* From here on the agent has what it needs and no more. With an empty bounding set a program has what it
+ * inherits, and nothing can become inheritable any more; so this comes before that set is emptied, and
+ * what empties it, or has done what it was for, goes after. Where it is refused, there are no fork servers. */
+static void keep_capabilities(uint32_t own, uint32_t inheritable)
+{
+    struct kernel_cap_header header = {.version = KERNEL_CAP_VERSION_3};
+    struct kernel_cap_data data[2];
+    if (syscall(SYS_capget, &header, data) < 0)
+        return;
+    data[0].effective &= own;
+    data[0].permitted &= own;
+    data[0].inheritable = inheritable;
+    data[1] = (struct kernel_cap_data){0};
+    (void)syscall(SYS_capset, &header, data);
+}
+
 int drop_for_all(const struct config *config, const char **ret_what)
 {
     if (config->privileged)
@@ -30,21 +45,23 @@ int drop_for_all(const struct config *config, const char **ret_what)
     *ret_what = "set no_new_privs";
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
+    keep_capabilities(~UINT32_C(0), DROP_SERVER_CAPABILITIES);
     /* Needs CAP_SETPCAP, which the agent may not have: no_new_privs already keeps the bounding set
      * from ever being used, and READY tells what it is. */
     for (int cap = 0; cap < KERNEL_CAP_COUNT_MAX; cap++)
         if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
             (void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+    keep_capabilities(DROP_SERVER_CAPABILITIES | KERNEL_CAP_BIT(KERNEL_CAP_KILL),
+                      DROP_SERVER_CAPABILITIES);
     *ret_what = "install the system call filter";
     return install_filter();
 }
 
-static void close_all_but_standard(void)
+void drop_close_from(int first)
 {
-    /* Another execution's pipe end held here would keep that one from seeing an end of file. */
-    if (syscall(SYS_close_range, 3u, ~0u, 0u) == 0)
+    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0)
         return;
-    for (int fd = 3; fd < EXEC_COUNT_MAX * 4; fd++)
+    for (int fd = first; fd < EXEC_COUNT_MAX * 4; fd++)
         close(fd);
 }
 
@@ -76,16 +93,9 @@ static int clear_capabilities(void)
     return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
 
-/*
- * The agent shares the sandbox's CPU with what it has to end: among hundreds of busy processes of its own
- * weight it would wait for a second to get through them. Between sandboxes it changes nothing, since
- * there the weight of their cgroups counts.
- */
-#define PAYLOAD_NICE 19
-
 int drop_in_child(const struct config *config, gid_t gid, bool guarded, const char **ret_what)
 {
-    close_all_but_standard();
+    drop_close_from(3);
     setsid();
     if (!guarded)
         (void)setpriority(PRIO_PROCESS, 0, PAYLOAD_NICE);

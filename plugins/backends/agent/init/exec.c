@@ -16,11 +16,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 /* STDIN_ROOM is said when at least this much has become free: a frame for each line would double
  * the traffic of a chatty manager, and the rest of the window keeps it going. */
 #define ROOM_STEP (WIRE_STDIN_WINDOW / 4)
+
+/* A stream that brought so much without a pause is flowing: it is read after a rest, not after each write. The rest is
+ * long enough for a pipe to fill, and shorter than anybody would notice. */
+#define FLOWING (128u << 10)
+#define PAUSE_US 2000
+#define REST_US 100
+#define AHEAD (24u << 10)
 
 /* At its end, a killed execution's pipe is read at most this far. */
 #define DRAIN_MAX (1u << 20)
@@ -76,6 +85,7 @@ static void close_watched(struct agent *agent, int *fd, bool *watched)
 
 static void stream_close(struct agent *agent, struct stream *stream)
 {
+    outbox_settle(&agent->out, stream->fd);
     close_watched(agent, &stream->fd, &stream->watched);
 }
 
@@ -139,7 +149,7 @@ static int open_output(struct agent *agent, struct exec *exec, unsigned index, i
 int exec_open_pipes(struct agent *agent, struct exec *exec, bool with_stdin,
                     struct exec_ends *ret_ends)
 {
-    struct exec_ends ends = {.fds = {-1, -1, -1}};
+    struct exec_ends ends = EXEC_ENDS_NONE;
     int fds[2];
     int r = pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0;
     if (r == 0) {
@@ -163,12 +173,28 @@ int exec_open_pipes(struct agent *agent, struct exec *exec, bool with_stdin,
 
 /* -------------------------------------------------------------------------------------- output */
 
+/* A program that writes more than is taken: a load of it is passed on uncopied, when nothing is in its way. The
+ * number of bytes, or 0. */
+static size_t stream_pass(struct agent *agent, struct exec *exec, unsigned index)
+{
+    struct stream *stream = &exec->out[index];
+    int there = 0;
+    if (stream->flowing < OUTPUT_PASS || agent->out.cannot_pass || exec->adrift ||
+        stream->credit < OUTPUT_PASS || outbox_waiting(&agent->out) > 0 ||
+        ioctl(stream->fd, FIONREAD, &there) < 0 || there < (int)OUTPUT_PASS)
+        return 0;
+    stream->credit -= OUTPUT_PASS;
+    outbox_pass_output(&agent->out, (uint8_t)(WIRE_STDOUT + index), exec->id, stream->fd);
+    (void)outbox_flush(&agent->out); /* the loop tries again, and sees what is wrong */
+    return OUTPUT_PASS;
+}
+
 /* Read once and send. The number of bytes, 0 at the end, -EAGAIN when there is nothing now or it
  * must not be sent now. */
 static ssize_t stream_read(struct agent *agent, struct exec *exec, unsigned index)
 {
     struct stream *stream = &exec->out[index];
-    size_t want = stream->credit < WIRE_PAYLOAD_MAX ? stream->credit : WIRE_PAYLOAD_MAX;
+    size_t want = stream->credit < OUTPUT_MAX ? stream->credit : OUTPUT_MAX;
     if (want == 0)
         return -EAGAIN;
     uint8_t *room = outbox_reserve(&agent->out, want);
@@ -177,10 +203,11 @@ static ssize_t stream_read(struct agent *agent, struct exec *exec, unsigned inde
     ssize_t n = read(stream->fd, room, want);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? -EAGAIN : 0;
-    if (n > 0) {
+    if (n > 0 && !exec->adrift) {
         stream->credit -= (size_t)n;
-        outbox_commit(&agent->out, WIRE_OUTPUT, (uint8_t)(WIRE_STDOUT + index), exec->id,
-                      (size_t)n);
+        if (exec->in.fd >= 0)
+            agent->out.urgent = true; /* it may be in a dialogue */
+        outbox_commit_output(&agent->out, (uint8_t)(WIRE_STDOUT + index), exec->id, (size_t)n);
     }
     return n;
 }
@@ -215,7 +242,7 @@ static void finish(struct agent *agent, struct exec *exec)
     bool signaled = WIFSIGNALED(exec->status);
     uint64_t oom_now = cgroup_oom_kills(agent);
     uint32_t kills = oom_now > exec->oom_before ? (uint32_t)(oom_now - exec->oom_before) : 0;
-    uint32_t flags = exec->killed ? WIRE_EXIT_KILLED : 0;
+    uint32_t flags = (exec->killed ? WIRE_EXIT_KILLED : 0) | (exec->forked ? WIRE_EXIT_FORKED : 0);
     if (kills > 0 && signaled && WTERMSIG(exec->status) == SIGKILL && !exec->killed)
         flags |= WIRE_EXIT_OOM;
     report->reason[sizeof(report->reason) - 1] = '\0';
@@ -223,8 +250,9 @@ static void finish(struct agent *agent, struct exec *exec)
         signaled ? (uint32_t)WTERMSIG(exec->status) : (uint32_t)WEXITSTATUS(exec->status);
     if (!signaled && report->code != 0)
         code = (uint32_t)report->code;
-    send_exit(agent, exec->id, exec, signaled ? WIRE_SIGNALED : WIRE_EXITED, code, flags, kills,
-              signaled ? "" : report->reason);
+    if (!exec->adrift)
+        send_exit(agent, exec->id, exec, signaled ? WIRE_SIGNALED : WIRE_EXITED, code, flags, kills,
+                  signaled ? "" : report->reason);
     exec_free(agent, exec);
 }
 
@@ -234,20 +262,48 @@ static void finish_if_done(struct agent *agent, struct exec *exec)
         finish(agent, exec);
 }
 
+/*
+ * A program that writes without a pause would wake us for each of its writes, and we all who pass the stream on: six
+ * processes for 4 KiB. Such a stream is left alone for a moment, in which its pipe fills.
+ */
+static void stream_rest(struct agent *agent, struct stream *stream)
+{
+    struct itimerspec moment = {.it_value = {.tv_nsec = REST_US * 1000}};
+    if (!agent->rest_is_set && timerfd_settime(agent->rest_fd, 0, &moment, NULL) < 0)
+        return;
+    agent->rest_is_set = stream->rests = true;
+}
+
+/* Count what was read; a pause begins the count anew. */
+static void stream_took(struct stream *stream, size_t taken)
+{
+    int64_t now = now_us();
+    if (now - stream->read_us > PAUSE_US)
+        stream->flowing = 0;
+    stream->read_us = now;
+    stream->flowing += taken;
+}
+
 /* Read what may be sent. Stops after one full frame, so that a flood does not starve others. */
 static void stream_pump(struct agent *agent, struct exec *exec, unsigned index)
 {
     struct stream *stream = &exec->out[index];
     ssize_t n = 1;
     size_t taken = 0;
-    while (n > 0 && taken < WIRE_PAYLOAD_MAX && outbox_waiting(&agent->out) < OUTBOX_HIGH) {
-        n = stream_read(agent, exec, index);
+    while (n > 0 && taken < OUTPUT_MAX && !outbox_full(&agent->out)) {
+        size_t passed = stream_pass(agent, exec, index);
+        n = passed > 0 ? (ssize_t)passed : stream_read(agent, exec, index);
         taken += n > 0 ? (size_t)n : 0;
     }
+    stream_took(stream, taken);
     if (n == 0) {
         stream_close(agent, stream);
-    } else if (stream->watched &&
-               (stream->credit == 0 || outbox_waiting(&agent->out) >= OUTBOX_HIGH)) {
+        return;
+    }
+    if (n < 0 && stream->flowing >= FLOWING && outbox_ahead(&agent->out) >= AHEAD)
+        stream_rest(agent, stream);
+    agent->held_back |= outbox_full(&agent->out);
+    if (stream->watched && (stream->credit == 0 || stream->rests || outbox_full(&agent->out))) {
         watch_remove(agent, stream->fd);
         stream->watched = false;
     }
@@ -263,18 +319,40 @@ void exec_pump(struct agent *agent, struct exec *exec, unsigned stream)
 static void stream_resume(struct agent *agent, struct exec *exec, unsigned index)
 {
     struct stream *stream = &exec->out[index];
-    if (stream->fd >= 0 && !stream->watched && stream->credit > 0 &&
-        outbox_waiting(&agent->out) < OUTBOX_HIGH)
+    if (stream->fd < 0 || stream->watched || stream->rests || stream->credit == 0)
+        return;
+    if (outbox_full(&agent->out))
+        agent->held_back = true;
+    else
         (void)stream_watch(agent, exec, index);
+}
+
+void exec_rested(struct agent *agent)
+{
+    uint64_t times; /* of no interest, but read so that the timer is quiet */
+    (void)!read(agent->rest_fd, &times, sizeof(times));
+    agent->rest_is_set = false;
+    for (size_t i = 0; i < agent->exec_high; i++)
+        for (unsigned index = 0; agent->execs[i].id != 0 && index < 2; index++) {
+            agent->execs[i].out[index].rests = false;
+            stream_resume(agent, &agent->execs[i], index);
+        }
 }
 
 void exec_resume_all(struct agent *agent)
 {
+    if (!agent->held_back || outbox_full(&agent->out))
+        return;
+    agent->held_back = false;
+    /* Each time another is the first to be read: floods at the first places would leave no room for
+     * the rest, again and again. */
+    size_t first = agent->resumes++;
     for (size_t i = 0; i < agent->exec_high; i++) {
-        if (agent->execs[i].id == 0)
+        struct exec *exec = &agent->execs[(first + i) % agent->exec_high];
+        if (exec->id == 0)
             continue;
-        stream_resume(agent, &agent->execs[i], 0);
-        stream_resume(agent, &agent->execs[i], 1);
+        stream_resume(agent, exec, 0);
+        stream_resume(agent, exec, 1);
     }
 }
 
@@ -284,6 +362,16 @@ void exec_credit(struct agent *agent, struct exec *exec, uint32_t stream, uint32
         return;
     exec->out[stream - WIRE_STDOUT].credit += bytes;
     stream_resume(agent, exec, stream - WIRE_STDOUT);
+}
+
+void exec_set_adrift(struct agent *agent, struct exec *exec)
+{
+    exec->adrift = true;
+    exec->id = WIRE_ID_ADRIFT + place_of(agent, exec); /* the new manager counts from 1 again */
+    for (unsigned i = 0; i < 2; i++) {
+        exec->out[i].credit = UINT32_MAX;
+        stream_resume(agent, exec, i);
+    }
 }
 
 /* --------------------------------------------------------------------------------------- stdin */

@@ -14,6 +14,8 @@ struct exec_ends {
     int fds[3];
 };
 
+#define EXEC_ENDS_NONE ((struct exec_ends){.fds = {-1, -1, -1}})
+
 struct exec *exec_find(struct agent *agent, uint32_t id);
 struct exec *exec_find_pid(struct agent *agent, pid_t pid);
 /* A place for a new execution; NULL when all are taken. */
@@ -36,7 +38,11 @@ void exec_feed(struct agent *agent, struct exec *exec);
 int exec_stdin(struct agent *agent, struct exec *exec, const void *data, size_t length);
 void exec_stdin_end(struct agent *agent, struct exec *exec);
 void exec_credit(struct agent *agent, struct exec *exec, uint32_t stream, uint32_t bytes);
-/* After the outbox has drained: go on reading what had to wait for that. */
+/* It goes on without its manager: what it writes is thrown away, and its end told to nobody. */
+void exec_set_adrift(struct agent *agent, struct exec *exec);
+/* The time of streams that rest is over. */
+void exec_rested(struct agent *agent);
+/* Go on reading what had to wait for room in the outbox, when there is some. */
 void exec_resume_all(struct agent *agent);
 
 /* The main process has ended. */

@@ -76,6 +76,13 @@ static void add_process(struct facts *facts)
     add_status(facts, status, "\nSeccomp_filters:", "seccomp_filters");
 }
 
+static void add_process_limit(struct facts *facts)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
+        add(facts, "nproc=%llu\n", (unsigned long long)limit.rlim_max);
+}
+
 static void add_uid_map(struct facts *facts)
 {
     char text[4096];
@@ -218,6 +225,7 @@ static void collect(const struct agent *agent, struct facts *facts)
     add(facts, "build=" AGENT_VERSION "\n");
     add(facts, "kill=%s\n", agent->kill_mode == KILL_BY_GID ? "gid" : "subreaper");
     add_process(facts);
+    add_process_limit(facts);
     add_uid_map(facts);
     add_memory(facts);
     add_pids(facts);

@@ -8,6 +8,7 @@
 #include "child.h"
 #include "exec.h"
 #include "gids.h"
+#include "reset.h"
 #include "util.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ static const file_fn operations[] = {
     [WIRE_FILE_READ] = file_read,         [WIRE_FILE_WRITE] = file_write,
     [WIRE_FILE_STAT] = file_stat,         [WIRE_FILE_LIST] = file_list,
     [WIRE_FILE_REMOVE] = file_remove,     [WIRE_FILE_PUT_TREE] = file_put_tree,
-    [WIRE_FILE_GET_TREE] = file_get_tree,
+    [WIRE_FILE_GET_TREE] = file_get_tree, [WIRE_FILE_RESET] = reset_clean,
 };
 
 int file_fail(struct file_reason *why, int error, const char *format, ...)
@@ -69,7 +70,7 @@ static bool wants_stdin(const struct file_request *request)
     return request->op == WIRE_FILE_WRITE || request->op == WIRE_FILE_PUT_TREE;
 }
 
-static void start(struct agent *agent, uint32_t id, struct file_request *request)
+void file_start(struct agent *agent, uint32_t id, struct file_request *request)
 {
     struct exec_ends ends;
     char reason[120];
@@ -97,8 +98,10 @@ int file_message(struct agent *agent, const struct frame *frame)
     bool parsed = parse(frame, &request);
     if (parsed && request.path[0] == '\0')
         exec_refuse(agent, frame->id, ENOENT, "the path is empty");
+    else if (parsed && request.op == WIRE_FILE_RESET)
+        reset_begin(agent, frame->id, &request);
     else if (parsed)
-        start(agent, frame->id, &request);
+        file_start(agent, frame->id, &request);
     free(request.allowed);
     free(request.blocked);
     return parsed ? 0 : -1;

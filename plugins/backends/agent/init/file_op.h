@@ -20,6 +20,9 @@ struct file_request {
     char **blocked;
 };
 
+/* Begin one that is parsed, as the execution `id`. */
+void file_start(struct agent *agent, uint32_t id, struct file_request *request);
+
 /* 0, or -1 when the message cannot be parsed. Whatever else fails is told by EXIT. */
 int file_message(struct agent *agent, const struct frame *frame);
 
@@ -38,6 +41,10 @@ int file_write(const struct file_request *request, struct file_reason *why);
 int file_remove(const struct file_request *request, struct file_reason *why);
 int file_put_tree(const struct file_request *request, struct file_reason *why);
 int file_get_tree(const struct file_request *request, struct file_reason *why);
+
+/* Remove what is in an open folder, which is closed. `own`: also what its owner has put out of his own reach. 0 or
+ * -errno. */
+int file_remove_content(int folder, bool own);
 
 /* Say more about an error; returns -error. */
 int file_fail(struct file_reason *why, int error, const char *format, ...)

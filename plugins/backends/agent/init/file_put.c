@@ -150,10 +150,10 @@ static int enter_parent(struct put *put, const char *path, const char **ret_name
 
 /* ------------------------------------------------------------------------------------------ kinds */
 
-static void set_time(int parent, const char *name, uint64_t mtime)
+static void set_time(int fd, uint64_t mtime)
 {
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)mtime}};
-    (void)utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW);
+    (void)futimens(fd, times);
 }
 
 static int put_content(struct put *put, int fd, uint64_t length)
@@ -196,7 +196,7 @@ static int put_file(struct put *put, const struct record *record, const char *na
     if (r < 0)
         unlinkat(put->parent, name, 0);
     else
-        set_time(put->parent, name, record->mtime);
+        set_time(fd, record->mtime);
     return r;
 }
 
@@ -239,7 +239,8 @@ static int put_symlink(struct put *put, const struct record *record, const char 
         (errno != EEXIST || unlinkat(put->parent, name, 0) < 0 ||
          symlinkat(record->target, put->parent, name) < 0))
         return -errno;
-    set_time(put->parent, name, record->mtime);
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)record->mtime}};
+    (void)utimensat(put->parent, name, times, AT_SYMLINK_NOFOLLOW);
     return 0;
 }
 
@@ -296,9 +297,7 @@ static void finish_folders(struct put *put, bool apply)
         CLEANUP_FD int fd =
             apply ? path_openat2(put->root, folder->path, O_RDONLY | O_DIRECTORY, BENEATH) : -1;
         if (fd >= 0) {
-            const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
-                                              {.tv_sec = (time_t)folder->mtime}};
-            (void)futimens(fd, times);
+            set_time(fd, folder->mtime);
             (void)fchmod(fd, folder->mode);
         }
         free(folder->path);

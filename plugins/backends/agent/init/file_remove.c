@@ -26,6 +26,7 @@ struct level {
 
 struct walk {
     int at; /* the folder that is being emptied */
+    bool own;
     struct level *levels;
     size_t depth;
     size_t size;
@@ -73,6 +74,8 @@ static int go_down(struct walk *walk)
     }
     if (fstat(walk->at, &st) < 0)
         return -errno;
+    if (walk->own)
+        (void)fchmodat(walk->at, walk->descend, 0700, 0);
     int fd = openat(walk->at, walk->descend, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -102,9 +105,9 @@ static int go_up(struct walk *walk)
     return 0;
 }
 
-static int remove_content(int folder)
+int file_remove_content(int folder, bool own)
 {
-    struct walk walk = {.at = folder};
+    struct walk walk = {.at = folder, .own = own};
     int r;
     do {
         r = clear_folder(&walk);
@@ -143,7 +146,7 @@ int file_remove(const struct file_request *request, struct file_reason *why)
         if (r < 0)
             close(folder);
         else if (folder >= 0)
-            r = remove_content(folder);
+            r = file_remove_content(folder, false);
         if (r < 0)
             return r;
     }

@@ -3,8 +3,8 @@
  * libseccomp, as a C header. The agent itself needs no library.
  *
  * The filter comes on top of the engine's. It denies what reaches around the sandbox (AF_VSOCK,
- * AF_PACKET, AF_ALG), what has been the way out of many (io_uring, bpf, keyctl, userfaultfd), and what makes
- * new worlds inside (user namespaces, mounts).
+ * AF_PACKET, AF_ALG), what has been the way out of many (io_uring, bpf, keyctl, userfaultfd), what makes
+ * new worlds inside (user namespaces, mounts), and what would slow the agent down.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +28,14 @@
 #ifndef AF_VSOCK
 #define AF_VSOCK 40
 #endif
+
+/* ioprio_set(2), for which libc has no header. */
+#define IO_PROCESS 1
+#define IO_GROUP 2
+#define IO_USER 3
+
+/* The kernel takes an `int` argument's lower half, whatever stands in the upper. */
+#define INT_EQ(arg, value) SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, 0xffffffffu, value)
 
 #ifdef __s390__ /* clone(2): the first two arguments are swapped there */
 #define CLONE_FLAGS_ARG 1
@@ -84,8 +93,27 @@ static const struct {
     {"mount_setattr", 442},  {"open_tree_attr", 467},
 };
 
+/* PID 1 is the agent. Where payloads have its uid they could otherwise have it run last, on a processor
+ * that they keep busy, and so be ended late. Its group of processes is 1 too. */
+static int add_scheduling(scmp_filter_ctx ctx, uint32_t deny)
+{
+    static const char *const by_pid[] = {"sched_setscheduler", "sched_setparam", "sched_setattr",
+                                         "sched_setaffinity"};
+    int r = 0;
+    for (size_t i = 0; i < sizeof(by_pid) / sizeof(by_pid[0]); i++)
+        r |= seccomp_rule_add(ctx, deny, seccomp_syscall_resolve_name(by_pid[i]), 1, INT_EQ(0, 1));
+    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(setpriority), 2, INT_EQ(0, PRIO_PROCESS),
+                          INT_EQ(1, 1));
+    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(setpriority), 2, INT_EQ(0, PRIO_PGRP), INT_EQ(1, 1));
+    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(setpriority), 1, INT_EQ(0, PRIO_USER));
+    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(ioprio_set), 2, INT_EQ(0, IO_PROCESS), INT_EQ(1, 1));
+    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(ioprio_set), 2, INT_EQ(0, IO_GROUP), INT_EQ(1, 1));
+    return r | seccomp_rule_add(ctx, deny, SCMP_SYS(ioprio_set), 1, INT_EQ(0, IO_USER));
+}
+
 static int add_rules(scmp_filter_ctx ctx)
 {
+    static const int families[] = {AF_VSOCK, AF_PACKET, AF_ALG};
     const uint32_t deny = SCMP_ACT_ERRNO(EPERM);
     int r = 0;
     for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++) {
@@ -96,9 +124,11 @@ static int add_rules(scmp_filter_ctx ctx)
     for (size_t i = 0; i < sizeof(denied_new) / sizeof(denied_new[0]); i++)
         if (seccomp_syscall_resolve_name(denied_new[i].name) == __NR_SCMP_ERROR)
             r |= seccomp_rule_add(ctx, deny, denied_new[i].number, 0);
-    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_VSOCK));
-    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_PACKET));
-    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_ALG));
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+        r |= seccomp_rule_add(ctx, deny, SCMP_SYS(socket), 1, INT_EQ(0, (unsigned)families[i]));
+    /* Of others: where they have the agent's uid, its limits, which could keep it from ending them. */
+    r |= seccomp_rule_add(ctx, deny, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_NE, 0));
+    r |= add_scheduling(ctx, deny);
     r |= seccomp_rule_add(ctx, deny, SCMP_SYS(unshare), 1,
                           SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
     r |= seccomp_rule_add(

@@ -5,13 +5,22 @@
  */
 #include "frames.h"
 
+#include "util.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-/* A buffer that served a burst is given back when it has drained. */
-#define OUTBOX_KEEP (128u << 10)
+/* Almost a pipe full, so that a program that writes little pieces without a pause costs few writes. */
+#define LINGER_MS 1
+#define LINGER_BYTES (56u << 10)
+
+/* A buffer that served a burst is given back when it has drained; one that a stream fills again and
+ * again is kept, since new memory costs more than the copy into it. */
+#define OUTBOX_KEEP (512u << 10)
 
 int inbox_fill(struct inbox *in)
 {
@@ -23,6 +32,7 @@ int inbox_fill(struct inbox *in)
     ssize_t n = read(in->fd, in->bytes + in->end, sizeof(in->bytes) - in->end);
     if (n > 0) {
         in->end += (size_t)n;
+        in->fresh = (size_t)n;
         return 1;
     }
     return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
@@ -52,6 +62,12 @@ static void message_forget(struct inbox *in)
     in->message = NULL;
     in->message_length = in->message_size = 0;
     in->message_type = 0;
+}
+
+void inbox_clear(struct inbox *in)
+{
+    message_forget(in);
+    in->start = in->end = 0;
 }
 
 /* A part of a message that is split. 1: it is complete, and `frame` is all of it; 0: more to come;
@@ -111,14 +127,15 @@ int inbox_next(struct inbox *in, struct frame *ret_frame, const char **ret_reaso
 
 /* ----------------------------------------------------------------------------------------- out */
 
-uint8_t *outbox_reserve(struct outbox *out, size_t length)
+/* Room for `need` more bytes at the end. */
+static bool outbox_grow(struct outbox *out, size_t need)
 {
-    size_t need = WIRE_HEADER_SIZE + length;
     if (out->broken)
-        return NULL;
+        return false;
     if (out->size - out->end < need && out->start > 0) {
         memmove(out->bytes, out->bytes + out->start, out->end - out->start);
         out->end -= out->start;
+        out->last = out->last >= out->start ? out->last - out->start : SIZE_MAX;
         out->start = 0;
     }
     if (out->size - out->end < need) {
@@ -127,18 +144,99 @@ uint8_t *outbox_reserve(struct outbox *out, size_t length)
         uint8_t *grown = size <= OUTBOX_MAX ? realloc(out->bytes, size) : NULL;
         if (!grown) {
             out->broken = true;
-            return NULL;
+            return false;
         }
         out->bytes = grown;
         out->size = size;
     }
+    return true;
+}
+
+/* The bytes are there, unless the payload has read its own output, which it may: then they are made up. */
+static void fill_from_pipe(int fd, uint8_t *to, size_t length)
+{
+    while (length > 0) {
+        ssize_t n = read(fd, to, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            memset(to, 0, length);
+            return;
+        }
+        to += n;
+        length -= (size_t)n;
+    }
+}
+
+static bool settle(struct outbox *out)
+{
+    if (out->pass_left == 0)
+        return true;
+    if (!outbox_grow(out, out->pass_left))
+        return false;
+    fill_from_pipe(out->pass_fd, out->bytes + out->end, out->pass_left);
+    out->end += out->pass_left;
+    out->pass_left = 0;
+    return true;
+}
+
+void outbox_settle(struct outbox *out, int fd)
+{
+    if (out->pass_fd == fd)
+        (void)settle(out);
+}
+
+uint8_t *outbox_reserve(struct outbox *out, size_t length)
+{
+    if (!settle(out) || !outbox_grow(out, WIRE_HEADER_SIZE + length))
+        return NULL;
     return out->bytes + out->end + WIRE_HEADER_SIZE;
+}
+
+void outbox_pass_output(struct outbox *out, uint8_t stream, uint32_t id, int fd)
+{
+    if (!outbox_reserve(out, 0))
+        return;
+    outbox_commit(out, WIRE_OUTPUT, stream, id, 0);
+    wire_put_u32(out->bytes + out->last, OUTPUT_PASS);
+    out->last = SIZE_MAX; /* it does not wait whole */
+    out->pass_fd = fd;
+    out->pass_left = OUTPUT_PASS;
 }
 
 void outbox_commit(struct outbox *out, uint8_t type, uint8_t flags, uint32_t id, size_t length)
 {
     wire_put_header(out->bytes + out->end, (uint32_t)length, type, flags, id);
+    if (type != WIRE_OUTPUT)
+        out->urgent = true;
+    if (out->start == out->end)
+        out->since_us = now_us();
+    out->last = out->end;
     out->end += WIRE_HEADER_SIZE + length;
+}
+
+/* How long the last frame is, when `length` more bytes of this stream may become part of it; else 0. */
+static size_t output_to_extend(const struct outbox *out, uint8_t stream, uint32_t id, size_t length)
+{
+    if (out->last < out->start || out->last >= out->end)
+        return 0;
+    const uint8_t *header = out->bytes + out->last;
+    if (header[4] != WIRE_OUTPUT || header[5] != stream || wire_get_u32(header + 8) != id)
+        return 0;
+    size_t before = wire_get_u32(header);
+    return before + length <= OUTPUT_MAX ? before : 0;
+}
+
+void outbox_commit_output(struct outbox *out, uint8_t stream, uint32_t id, size_t length)
+{
+    size_t before = output_to_extend(out, stream, id, length);
+    if (before == 0) {
+        outbox_commit(out, WIRE_OUTPUT, stream, id, length);
+        return;
+    }
+    memmove(out->bytes + out->end, out->bytes + out->end + WIRE_HEADER_SIZE, length);
+    wire_put_u32(out->bytes + out->last, (uint32_t)(before + length));
+    out->end += length;
 }
 
 void outbox_frame(struct outbox *out, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
@@ -152,7 +250,26 @@ void outbox_frame(struct outbox *out, uint8_t type, uint8_t flags, uint32_t id, 
     outbox_commit(out, type, flags, id, length);
 }
 
-int outbox_flush(struct outbox *out)
+void outbox_clear(struct outbox *out)
+{
+    out->start = out->end = out->pass_left = 0;
+    out->urgent = false;
+    out->last = SIZE_MAX;
+}
+
+void outbox_raw(struct outbox *out, const void *data, size_t length)
+{
+    uint8_t *room = outbox_reserve(out, length);
+    if (!room)
+        return;
+    memcpy(room - WIRE_HEADER_SIZE, data, length); /* where its header would be */
+    out->urgent = true;
+    out->last = SIZE_MAX;
+    out->end += length;
+}
+
+/* Write the bytes. 1: all are written; 0: not now; -1: nobody reads any more. */
+static int flush_bytes(struct outbox *out)
 {
     while (out->start < out->end) {
         ssize_t n = write(out->fd, out->bytes + out->start, out->end - out->start);
@@ -162,13 +279,68 @@ int outbox_flush(struct outbox *out)
             return errno == EAGAIN ? 0 : -1;
         out->start += (size_t)n;
     }
+    return 1;
+}
+
+/* Likewise what is to be passed on. Where that cannot be done, and when less is there than there was, it is read. */
+static int flush_passed(struct outbox *out)
+{
+    while (out->pass_left > 0) {
+        int there = 0;
+        ssize_t n = splice(out->pass_fd, NULL, out->fd, NULL, out->pass_left, SPLICE_F_NONBLOCK);
+        if (n > 0) {
+            out->pass_left -= (size_t)n;
+        } else if (n < 0 && errno == EINTR) {
+            continue;
+        } else if (n < 0 && errno == EAGAIN && ioctl(out->pass_fd, FIONREAD, &there) == 0 &&
+                   there > 0) {
+            return 0;
+        } else if (n < 0 && errno == EPIPE) {
+            return -1;
+        } else {
+            out->cannot_pass |= n < 0 && errno != EAGAIN;
+            return settle(out) ? flush_bytes(out) : 0;
+        }
+    }
+    return 1;
+}
+
+int outbox_flush(struct outbox *out)
+{
+    bool something = out->end > 0 || out->pass_left > 0;
+    int r = flush_bytes(out);
+    if (r > 0)
+        r = flush_passed(out);
+    if (r <= 0)
+        return r;
+    if (something)
+        out->sent_us = now_us();
     out->start = out->end = 0;
+    out->urgent = false;
     if (out->size > OUTBOX_KEEP) {
         free(out->bytes);
         out->bytes = NULL;
         out->size = 0;
     }
     return 0;
+}
+
+size_t outbox_ahead(const struct outbox *out)
+{
+    int bytes = 0; /* of a socket, else of a pipe */
+    if (ioctl(out->fd, TIOCOUTQ, &bytes) < 0 && ioctl(out->fd, FIONREAD, &bytes) < 0)
+        return 0;
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
+int outbox_linger_ms(const struct outbox *out)
+{
+    size_t waiting = outbox_waiting(out);
+    if (waiting == 0 || waiting > LINGER_BYTES || out->urgent)
+        return 0;
+    if (out->since_us - out->sent_us >= LINGER_MS * 1000)
+        return 0;
+    return now_us() - out->since_us < LINGER_MS * 1000 ? LINGER_MS : 0;
 }
 
 /* -------------------------------------------------------------------------------------- reader */

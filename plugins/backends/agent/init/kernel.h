@@ -22,6 +22,10 @@ struct kernel_open_how {
 #define KERNEL_RESOLVE_NO_SYMLINKS 0x04u
 #define KERNEL_RESOLVE_BENEATH 0x08u
 
+/* ioctl_iflags(2), where long has 64 bits */
+#define KERNEL_FS_IOC_GETFLAGS 0x80086601u
+#define KERNEL_FS_IOC_SETFLAGS 0x40086602u
+
 /* seccomp(2), classic BPF */
 struct kernel_sock_filter {
     uint16_t code;
@@ -51,6 +55,10 @@ struct kernel_cap_data {
 
 #define KERNEL_CAP_VERSION_3 0x20080522u
 #define KERNEL_CAP_COUNT_MAX 64
+#define KERNEL_CAP_KILL 5
+#define KERNEL_CAP_SETGID 6
+#define KERNEL_CAP_SETUID 7
+#define KERNEL_CAP_BIT(cap) (UINT32_C(1) << (cap))
 
 /* getdents64(2) */
 struct kernel_dirent64 {

@@ -12,6 +12,7 @@
 
 #include "child.h"
 #include "exec.h"
+#include "fork_server.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -30,8 +31,9 @@
 /* So many scans may be unsure before the sandbox is stopped for a sure one. */
 #define UNSURE_SCANS_MAX 20u
 
-/* So often that is tried: processes of another execution that helps could wake them again. */
-#define STOPS_MAX 5u
+/* So often that is tried: processes of another execution that helps could wake them again. Then what
+ * was to be ended may go on, and the sandbox ends instead. */
+#define STOPS_MAX 100u
 
 /* Processes that were stopped by somebody else before; more are woken with the others. */
 #define STOPPED_MAX 512u
@@ -119,6 +121,8 @@ static bool next_gid(const char **at, gid_t *ret_gid)
     return true;
 }
 
+/* Not one that a fork server has: what carries its gid then is on the way to say so, and is killed once
+ * it has. */
 static struct exec *killed_exec_of(struct agent *agent, const char *status)
 {
     const char *at = status_field(status, "\nGroups:\t");
@@ -126,7 +130,7 @@ static struct exec *killed_exec_of(struct agent *agent, const char *status)
     while (at && next_gid(&at, &gid))
         for (size_t i = 0; i < agent->exec_high; i++) {
             struct exec *exec = &agent->execs[i];
-            if (exec->id != 0 && exec->killed && exec->gid == gid)
+            if (exec->id != 0 && exec->killed && !exec->wait && exec->gid == gid)
                 return exec;
         }
     return NULL;
@@ -134,6 +138,7 @@ static struct exec *killed_exec_of(struct agent *agent, const char *status)
 
 struct marked_scan {
     struct agent *agent;
+    bool stopped; /* nothing has forked since the scan before */
     bool sure;
 };
 
@@ -144,16 +149,16 @@ static void kill_if_marked(void *ctx, pid_t pid, const char *status)
     if (!exec)
         return;
     if (!status_alive(status)) { /* it may have forked before it ended */
-        scan->sure = false;
+        scan->sure = scan->sure && scan->stopped;
         return;
     }
     kill(pid, SIGKILL);
     exec->clean_scans = 0;
 }
 
-static bool kill_by_gid(struct agent *agent)
+static bool kill_by_gid(struct agent *agent, bool stopped)
 {
-    struct marked_scan scan = {.agent = agent, .sure = true};
+    struct marked_scan scan = {.agent = agent, .stopped = stopped, .sure = true};
     return for_each_process(agent, kill_if_marked, &scan) && scan.sure;
 }
 
@@ -227,10 +232,13 @@ static struct exec *first_killed(struct agent *agent)
 }
 
 /* The execution that `process` descends from. An orphan of the agent itself had a subreaper that a
- * payload killed: it belongs to whatever is killed next. */
+ * payload killed: unless it is an execution's main process, it belongs to whatever is killed next. */
 static struct exec *ancestor_exec(const struct process_list *list, const struct process *process)
 {
     struct agent *agent = list->agent;
+    struct exec *own = exec_find_pid(agent, process->pid);
+    if (own && own->inherited)
+        return own;
     for (size_t depth = 0; process && depth < list->count; depth++) {
         struct exec *exec = exec_find_pid(agent, process->parent);
         if (exec)
@@ -254,6 +262,7 @@ static bool kill_descendants(struct agent *agent)
         if (!exec || !exec->killed)
             continue;
         kill(list.all[i].pid, SIGKILL);
+        (void)kill(exec->pid, SIGCONT); /* its subreaper, which has to tell: it could be stopped */
         exec->clean_scans = 0;
     }
     free(list.all);
@@ -275,6 +284,7 @@ void kill_begin(struct agent *agent, struct exec *exec)
     /* It may not carry its gid yet, when it was just forked. */
     if (agent->kill_mode == KILL_BY_GID && exec->pid > 0)
         kill(exec->pid, SIGKILL);
+    fork_server_kill(agent, exec);
 }
 
 static void finish_gone(struct agent *agent)
@@ -290,10 +300,10 @@ static void finish_gone(struct agent *agent)
     }
 }
 
-/* Whether it was sure to see everything. */
-static bool kill_marked(struct agent *agent)
+/* Whether it was sure to see everything; `stopped` as in struct marked_scan. */
+static bool kill_marked(struct agent *agent, bool stopped)
 {
-    return agent->kill_mode == KILL_BY_GID ? kill_by_gid(agent) : kill_descendants(agent);
+    return agent->kill_mode == KILL_BY_GID ? kill_by_gid(agent, stopped) : kill_descendants(agent);
 }
 
 struct stopped {
@@ -330,9 +340,13 @@ static bool kill_while_stopped(struct agent *agent)
     stopped.count = 0;
     (void)for_each_process(agent, note_stopped, &stopped);
     kill(-1, SIGSTOP);
-    bool sure = kill_marked(agent);
+    (void)kill_marked(agent, false);
+    bool sure = kill_marked(agent, true); /* sees what the dead of the first have left behind */
     (void)for_each_process(agent, wake_others, &stopped);
-    return sure || ++agent->kill_stops >= STOPS_MAX;
+    if (!sure && ++agent->kill_stops >= STOPS_MAX)
+        agent_fatal(agent,
+                    "an execution's processes cannot be ended, since others keep waking them");
+    return sure;
 }
 
 static void settle(struct agent *agent)
@@ -352,7 +366,7 @@ static void forget_clean_scans(struct agent *agent)
 
 void kill_scan(struct agent *agent)
 {
-    if (!kill_marked(agent)) {
+    if (!kill_marked(agent, false)) {
         forget_clean_scans(agent);
         if (++agent->unsure_scans >= UNSURE_SCANS_MAX &&
             (!agent->pid_one || kill_while_stopped(agent)))
@@ -384,7 +398,7 @@ void kill_everything(struct agent *agent)
         if (agent->execs[i].id != 0)
             kill_begin(agent, &agent->execs[i]);
     for (unsigned i = 0; i < SPIN_SCANS && agent->killing > 0; i++) {
-        (void)kill_marked(agent);
+        (void)kill_marked(agent, false);
         if (all_clean(agent))
             return;
     }

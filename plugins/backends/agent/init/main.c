@@ -6,12 +6,16 @@
  */
 #include "agent.h"
 
+#include "adoption.h"
 #include "child.h"
 #include "config.h"
 #include "exec.h"
 #include "file_op.h"
+#include "fork_server.h"
 #include "kernel.h"
 #include "kill.h"
+#include "relay.h"
+#include "reset.h"
 #include "spawn.h"
 #include "util.h"
 
@@ -23,8 +27,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #define EVENTS_AT_ONCE 64
@@ -60,7 +66,7 @@ _Noreturn void agent_end(struct agent *agent)
     _exit(0);
 }
 
-_Noreturn void agent_fatal(struct agent *agent, const char *reason)
+void agent_say_fatal(struct agent *agent, const char *reason)
 {
     size_t length = strlen(reason);
     uint8_t *p = outbox_reserve(&agent->out, 4 + length);
@@ -69,6 +75,11 @@ _Noreturn void agent_fatal(struct agent *agent, const char *reason)
         memcpy(p + 4, reason, length);
         outbox_commit(&agent->out, WIRE_FATAL, 0, 0, 4 + length);
     }
+}
+
+_Noreturn void agent_fatal(struct agent *agent, const char *reason)
+{
+    agent_say_fatal(agent, reason);
     struct pollfd writable = {.fd = agent->out.fd, .events = POLLOUT};
     while (outbox_flush(&agent->out) == 0 && outbox_waiting(&agent->out) > 0)
         if (poll(&writable, 1, FATAL_WAIT_MS) <= 0)
@@ -130,35 +141,49 @@ static int handle_frame(struct agent *agent, const struct frame *frame)
         config_message(agent, frame);
         return 0;
     }
+    if (frame->id == 0)
+        return adoption_message(agent, frame);
     struct exec *exec = exec_find(agent, frame->id);
     if (frame->type == WIRE_SPAWN || frame->type == WIRE_FILE) {
-        if (frame->id == 0 || exec)
+        if (exec)
             return -1;
+        if (reset_refuses(agent, frame))
+            return 0;
         return frame->type == WIRE_SPAWN ? spawn_message(agent, frame) : file_message(agent, frame);
     }
-    if (frame->type < WIRE_STDIN || frame->type > WIRE_KILL || frame->id == 0)
+    if (frame->type < WIRE_STDIN || frame->type > WIRE_KILL)
         return -1;
     return exec ? exec_message(agent, exec, frame) : 0;
 }
 
-static void handle_frames(struct agent *agent)
+static void take_frames(struct agent *agent)
 {
     struct frame frame;
     const char *reason = "";
-    int r = inbox_fill(&agent->in);
-    if (r < 0)
-        agent_end(agent);
-    while (r > 0) {
-        r = inbox_next(&agent->in, &frame, &reason);
-        if (r < 0)
-            agent_fatal(agent, reason);
-        if (r > 0 && handle_frame(agent, &frame) < 0) {
+    int r;
+    while ((r = inbox_next(&agent->in, &frame, &reason)) > 0) {
+        if (handle_frame(agent, &frame) < 0) {
             char text[100];
             snprintf(text, sizeof(text), "a frame of type %u for id %u cannot be understood",
                      (unsigned)frame.type, (unsigned)frame.id);
-            agent_fatal(agent, text);
+            adoption_refuse(agent, text);
+            return;
         }
     }
+    if (r < 0)
+        adoption_refuse(agent, reason);
+}
+
+static void handle_stream(struct agent *agent)
+{
+    int r = inbox_fill(&agent->in);
+    if (r < 0)
+        adoption_stream_ended(agent);
+    if (r <= 0)
+        return;
+    adoption_listen(agent);
+    take_frames(agent);
+    adoption_answer(agent);
 }
 
 /* ---------------------------------------------------------------------------------------- events */
@@ -166,6 +191,10 @@ static void handle_frames(struct agent *agent)
 static void child_ended(struct agent *agent, pid_t pid, int status, const struct rusage *use)
 {
     struct exec *exec = exec_find_pid(agent, pid);
+    if (!exec && fork_server_child_ended(agent, pid))
+        return;
+    if (!exec)
+        exec = exec_find_pid(agent, pid); /* a server's child, as the server just told */
     if (!exec) { /* an orphan, or what an ended execution left in the background */
         (void)child_is_leftover(agent, pid, true);
         return;
@@ -173,7 +202,7 @@ static void child_ended(struct agent *agent, pid_t pid, int status, const struct
     exec->pid = 0;
     if (agent->kill_mode == KILL_BY_SUBREAPER) {
         child_notice(agent);
-        if (exec->id == 0 || exec->main_done)
+        if (exec->id == 0 || exec->main_done || child_inherit(agent, exec))
             return;
         /* It was killed, or never got so far: its status is all that is known. */
     }
@@ -215,13 +244,22 @@ static void handle_event(struct agent *agent, const struct epoll_event *event)
         return; /* it ended while this event waited */
     switch (kind) {
     case WATCH_INBOX:
-        handle_frames(agent);
+        handle_stream(agent);
         break;
     case WATCH_SIGNALS:
         handle_signals(agent);
         break;
+    case WATCH_RELAY:
+        adoption_accept(agent);
+        break;
     case WATCH_NOTICE:
         child_notice(agent);
+        break;
+    case WATCH_SERVER:
+        fork_server_event(agent, place);
+        break;
+    case WATCH_REST:
+        exec_rested(agent);
         break;
     case WATCH_STDOUT:
     case WATCH_STDERR:
@@ -236,10 +274,10 @@ static void handle_event(struct agent *agent, const struct epoll_event *event)
 }
 
 /* Watch the two ends of the stream for just what can go on. */
-static void adjust_watches(struct agent *agent)
+static void adjust_watches(struct agent *agent, bool lingers)
 {
-    bool read_more = outbox_waiting(&agent->out) < 2 * OUTBOX_HIGH;
-    bool write_more = outbox_waiting(&agent->out) > 0;
+    bool read_more = agent->in.fd >= 0 && outbox_waiting(&agent->out) < 2 * OUTBOX_HIGH;
+    bool write_more = outbox_waiting(&agent->out) > 0 && !lingers;
     if (read_more != agent->in_watched) {
         if (!read_more)
             watch_remove(agent, agent->in.fd);
@@ -256,23 +294,38 @@ static void adjust_watches(struct agent *agent)
     }
 }
 
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Until something is due, in milliseconds; -1: nothing is. */
+static int wait_ms(const struct agent *agent, int linger)
+{
+    int due =
+        sooner(sooner(kill_wait_ms(agent), fork_server_wait_ms(agent)), adoption_wait_ms(agent));
+    return linger > 0 ? sooner(due, linger) : due;
+}
+
 static _Noreturn void loop(struct agent *agent)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
     for (;;) {
-        bool was_full = outbox_waiting(&agent->out) >= OUTBOX_HIGH;
-        if (outbox_flush(&agent->out) < 0)
-            agent_end(agent);
+        int linger = outbox_linger_ms(&agent->out);
+        if (linger == 0 && outbox_flush(&agent->out) < 0)
+            adoption_stream_ended(agent);
         if (agent->out.broken)
             agent_fatal(agent, "out of memory");
-        if (was_full)
-            exec_resume_all(agent);
-        adjust_watches(agent);
-        int n = epoll_wait(agent->epoll_fd, events, EVENTS_AT_ONCE, kill_wait_ms(agent));
+        exec_resume_all(agent);
+        adjust_watches(agent, linger > 0);
+        int n = epoll_wait(agent->epoll_fd, events, EVENTS_AT_ONCE, wait_ms(agent, linger));
         for (int i = 0; i < n; i++)
             handle_event(agent, &events[i]);
+        fork_server_expire(agent);
         if (agent->killing > 0)
             kill_scan(agent);
+        reset_step(agent);
+        adoption_step(agent);
     }
 }
 
@@ -316,9 +369,12 @@ static int open_loop(struct agent *agent)
     sigaddset(&watched, SIGINT);
     agent->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     agent->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    agent->rest_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     agent->reports = mmap(NULL, sizeof(struct report) * EXEC_COUNT_MAX, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (agent->epoll_fd < 0 || agent->signal_fd < 0 || agent->reports == MAP_FAILED)
+    if (agent->epoll_fd < 0 || agent->signal_fd < 0 || agent->rest_fd < 0 ||
+        agent->reports == MAP_FAILED ||
+        watch_add(agent, agent->rest_fd, EPOLLIN, WATCH_REST, 0, 0) < 0)
         return -1;
     return watch_add(agent, agent->signal_fd, EPOLLIN, WATCH_SIGNALS, 0, 0);
 }
@@ -340,7 +396,11 @@ int main(int argc, char **argv)
         printf("enclave-agent %s, wire format %d.%d\n", AGENT_VERSION, WIRE_MAJOR, WIRE_MINOR);
         return 0;
     }
+    if (argc == 3 && strcmp(argv[1], "--relay") == 0)
+        return relay(argv[2]);
     agent.pid_one = getpid() == 1;
+    adoption_init(&agent);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* PID 1 is one anyway */
     agent.oom_fd = agent.oom_adj_fd = agent.scratch_fd = agent.proc_fd = -1;
     umask(022);
     reset_signals();

@@ -8,7 +8,9 @@
 #include "child.h"
 #include "drop.h"
 #include "exec.h"
+#include "fork_server.h"
 #include "gids.h"
+#include "program.h"
 #include "script.h"
 #include "util.h"
 
@@ -16,8 +18,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* What a shell says, and so what callers expect. */
 #define EXIT_NOT_EXECUTABLE 126
@@ -35,6 +35,7 @@ struct spawn {
     uint32_t script_index;
     const uint8_t *script_data;
     size_t script_length;
+    struct fork_server_spec server;
 };
 
 /* --------------------------------------------------------------------------------- environment */
@@ -70,15 +71,6 @@ char **spawn_merge_env(char *const *base, size_t base_count, char *const *over, 
     return env;
 }
 
-static const char *env_get(char *const *env, const char *name)
-{
-    size_t length = strlen(name);
-    for (; *env; env++)
-        if (strncmp(*env, name, length) == 0 && (*env)[length] == '=')
-            return *env + length + 1;
-    return NULL;
-}
-
 /* ------------------------------------------------------------------------------------ in the child */
 
 static int report_exec_error(struct report *report, const char *path, int error)
@@ -101,9 +93,9 @@ static int report_exec_error(struct report *report, const char *path, int error)
  * shell. */
 static int exec_by_path(struct report *report, char *const *argv, char *const *env)
 {
-    const char *path = env_get(env, "PATH");
+    const char *path = program_env(env, "PATH");
     bool denied = false;
-    for (const char *p = path ? path : DEFAULT_PATH;; p++) {
+    for (const char *p = path ? path : PROGRAM_DEFAULT_PATH;; p++) {
         char full[PATH_MAX];
         size_t length = strcspn(p, ":");
         int n = snprintf(full, sizeof(full), "%.*s%s%s", (int)length, p, length > 0 ? "/" : "",
@@ -156,6 +148,9 @@ static bool parse(const struct frame *frame, struct spawn *spawn)
     spawn->script_name = reader_string(&r);
     spawn->script_index = reader_u32(&r);
     spawn->script_data = reader_bytes(&r, &spawn->script_length);
+    spawn->server.flags = reader_u32(&r);
+    spawn->server.argv = reader_list(&r, &spawn->server.argc);
+    spawn->server.env = reader_list(&r, &spawn->server.env_count);
     if (!reader_done(&r) || spawn->argc == 0)
         return false;
     return spawn->script_name[0] == '\0' ||
@@ -170,6 +165,19 @@ static void refuse(struct agent *agent, uint32_t id, const char *what, int error
                                          : "";
     snprintf(reason, sizeof(reason), "cannot %s: %s%s", what, error_text(error), hint);
     exec_refuse(agent, id, EXIT_NOT_EXECUTABLE, reason);
+}
+
+static bool offer_to_server(struct agent *agent, struct exec *exec, const struct spawn *spawn,
+                            struct exec_ends *ends)
+{
+    const struct config *config = &agent->config;
+    struct fork_server_call call = {.argv = spawn->argv, .argc = spawn->argc};
+    if (spawn->server.argc == 0 || spawn->cwd[0]) /* servers know the working directory only */
+        return false;
+    CLEANUP_FREE char **env = spawn_merge_env(config->env, config->env_count, spawn->env,
+                                              spawn->env_count, &call.env_count);
+    call.env = env;
+    return env && fork_server_take(agent, exec, &spawn->server, &call, ends);
 }
 
 static int start(struct agent *agent, struct exec *exec, struct spawn *spawn, char **script_path,
@@ -194,7 +202,26 @@ static int start(struct agent *agent, struct exec *exec, struct spawn *spawn, ch
     if (r < 0)
         return r;
     *ret_what = "start a process";
+    if (offer_to_server(agent, exec, spawn, &ends))
+        return 0;
     return child_start(agent, exec, &ends, run_program, spawn);
+}
+
+void spawn_alone(struct agent *agent, struct exec *exec, char **argv, char **env,
+                 struct exec_ends *ends)
+{
+    struct spawn spawn = {.cwd = "", .argv = argv, .env = env};
+    uint32_t id = exec->id;
+    int r = -ENOMEM;
+    while (env && env[spawn.env_count])
+        spawn.env_count++;
+    if (argv && env)
+        r = child_start(agent, exec, ends, run_program, &spawn);
+    exec_ends_close(ends);
+    if (r < 0) {
+        exec_free(agent, exec);
+        refuse(agent, id, "start a process", -r);
+    }
 }
 
 int spawn_message(struct agent *agent, const struct frame *frame)
@@ -205,6 +232,8 @@ int spawn_message(struct agent *agent, const struct frame *frame)
     bool parsed = parse(frame, &spawn);
     if (parsed) {
         struct exec *exec = exec_new(agent, frame->id, spawn.window);
+        if (exec)
+            exec->stays = spawn.flags & WIRE_SPAWN_STAYS;
         int r = exec ? start(agent, exec, &spawn, &script_path, &what) : 0;
         if (!exec)
             exec_refuse(agent, frame->id, EXIT_NOT_EXECUTABLE,
@@ -216,5 +245,7 @@ int spawn_message(struct agent *agent, const struct frame *frame)
     }
     free(spawn.argv);
     free(spawn.env);
+    free(spawn.server.argv);
+    free(spawn.server.env);
     return parsed ? 0 : -1;
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 void close_fd(int *fd)
 {
@@ -16,6 +17,18 @@ void close_fd(int *fd)
         close(*fd);
     *fd = -1;
     errno = saved;
+}
+
+int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t now_ms(void)
+{
+    return now_us() / 1000;
 }
 
 int set_nonblocking(int fd)

@@ -37,6 +37,10 @@ static inline int steal_fd(int *fd)
 
 int set_nonblocking(int fd);
 
+/* The monotonic clock. */
+int64_t now_us(void);
+int64_t now_ms(void);
+
 /* All of it, waiting as long as it takes; 0 or -errno. */
 int write_all(int fd, const void *data, size_t length);
 /* Up to `length` bytes, fewer only at the end; the number or -errno. */

@@ -1,0 +1,4 @@
+import sys
+
+for name in sorted(sys.modules):
+    print(name)

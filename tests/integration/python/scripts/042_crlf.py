@@ -1,0 +1,7 @@
+print("crlf")
+x = """a
+b"""
+print(repr(x))
+def f():
+    raise ValueError(x)
+f()

@@ -1,0 +1,1 @@
+print("cr")print("only")1/0

@@ -1,0 +1,4 @@
+print("form feed")
+if True:
+    print("x")
+

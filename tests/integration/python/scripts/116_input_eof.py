@@ -1,0 +1,8 @@
+try:
+    input("name? ")
+except EOFError as e:
+    print(repr(e))
+import sys
+
+print(repr(sys.stdin.read()), list(sys.stdin))
+input()

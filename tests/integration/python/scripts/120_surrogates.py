@@ -1,0 +1,4 @@
+import sys
+
+sys.stdout.write("\udc80 escaped\n")
+print("\ud800")

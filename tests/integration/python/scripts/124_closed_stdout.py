@@ -1,0 +1,7 @@
+import sys
+
+sys.stdout.close()
+try:
+    print("x")
+except ValueError as e:
+    print(e, file=sys.stderr)

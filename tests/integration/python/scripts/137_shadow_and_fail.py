@@ -1,0 +1,2 @@
+open("random.py", "w").write("raise RuntimeError('a shadow')\n")
+import random

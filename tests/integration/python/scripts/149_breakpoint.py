@@ -1,0 +1,7 @@
+def f():
+    y = 5
+    breakpoint()
+    return y
+
+
+print(f())

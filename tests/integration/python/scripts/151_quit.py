@@ -1,0 +1,6 @@
+import sys
+
+try:
+    quit(4)
+finally:
+    print(sys.stdin.closed)

@@ -1,0 +1,5 @@
+def f(x):
+    "Documented."
+
+
+help(f)

@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""security.py: keys, TLS, and whom the server may be shown to."""
+import os
+import shutil
+import ssl
+import subprocess
+import tempfile
+import unittest
+
+from served import PROGRAM, FIXTURES, Case, Server, main
+
+ALICE, BOB, ALICE_B = "a" * 32, "b" * 32 + "~!", "c" * 32
+
+
+def certificate(folder):
+    cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    os.chmod(key, 0o600)
+    return cert, key
+
+
+class Files:
+    """Key file, certificate and key in a folder of their own."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="enclave-keys-")
+        self.keys = os.path.join(self.folder, "keys")
+        self.write("# who may call\nalice %s\nbob\t%s\n\nalice/b %s\n" % (ALICE, BOB, ALICE_B))
+        self.cert, self.key = certificate(self.folder)
+
+    def write(self, text, mode=0o600):
+        with open(self.keys, "w") as file:
+            file.write(text)
+        os.chmod(self.keys, mode)
+
+    def remove(self):
+        shutil.rmtree(self.folder)
+
+
+class Keys(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.files = Files()
+        cls.server = Server(server="api_key_file = " + cls.files.keys,
+                            extra="[pool shared]\nsize = 1\ntools_config = run\n[pool template]\ntools_config = run\n")
+        cls.server.key = ALICE
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.files.remove()
+
+    def test_without_a_key_nothing_is_told(self):
+        described = self.server.describe()
+        for path, methods in described["paths"].items():
+            for method in methods:
+                for headers in ({}, {"X-API-Key": ""}, {"X-API-Key": ALICE[:-1]}, {"X-API-Key": ALICE + "a"},
+                                {"X-API-Key": "x" * 2000}, {"Authorization": "Bearer " + ALICE}):
+                    self.server.key = None
+                    answer = self.server.request(method.upper(), path.replace("{id}", "x"), b"{}", headers=headers)
+                    self.server.key = ALICE
+                    self.assertEqual((answer.status, answer.json["detail"], answer.json["code"]),
+                                     (401, "Unauthorized", "unauthorized"))
+        self.server.key = None
+        self.assertEqual(self.server.request("GET", "/nope").status, 401)
+        self.server.key = ALICE
+
+    def test_a_key_in_the_url_is_refused(self):
+        for key in (None, ALICE):
+            self.server.key = key
+            answer = self.server.request("GET", "/health?api_key=" + ALICE)
+            self.assertEqual(answer.status, 401)
+            self.assertIn("X-API-Key", answer.json["detail"])
+        self.server.key = ALICE
+
+    def test_no_other_origins(self):
+        answer = self.server.request("OPTIONS", "/health", headers={"Origin": "http://evil", "Access-Control-Request-Method": "GET"})
+        self.assertEqual(answer.status, 405)
+        answer = self.server.request("GET", "/health", headers={"Origin": "http://evil"})
+        self.assertFalse([name for name in answer.headers if name.lower().startswith("access-control")])
+
+    def test_each_sees_its_own_only(self):
+        id = self.server.create("alices")
+        self.assertEqual(self.server.call("GET", "/sandbox/" + id).json["metadata"].get("owner"), "alice")
+        self.assertEqual(self.server.execute(id, ["out", "x"]).json["output"], "x")
+        for method, path, body in (("GET", "", None), ("GET", "/tools", None), ("POST", "/stop", None),
+                                   ("DELETE", "", None), ("POST", "/keep_alive", {"seconds": 5}),
+                                   ("GET", "/file?path=a", None), ("PUT", "/file?path=a", b"x"),
+                                   ("GET", "/archive?path=a", None), ("POST", "/archive?target_dir=/", b"x")):
+            others = self.server.call(method, "/sandbox/alices" + path, body, 404, key=BOB)
+            nobodys = self.server.call(method, "/sandbox/nobodys" + path, body, 404, key=BOB)
+            self.assertEqual(others.body.replace(b"alices", b"X"), nobodys.body.replace(b"nobodys", b"X"), path)
+        others = self.server.execute("alices", ["out", "x"], 404, key=BOB)
+        nobodys = self.server.execute("nobodys", ["out", "x"], 404, key=BOB)
+        self.assertEqual(others.body.replace(b"alices", b"X"), nobodys.body.replace(b"nobodys", b"X"))
+        self.assertNotIn(id, [row["id"] for row in self.server.call("GET", "/sandboxes", key=BOB).json])
+        self.server.call("POST", "/sandbox/create?sandbox_type=auto&sandbox_id=alices", {}, 409, key=BOB)  # one name space
+        self.assertEqual([row["id"] for row in self.server.call("GET", "/sandboxes").json if row["id"] == id], [id])
+        self.server.call("DELETE", "/sandbox/" + id)
+
+    def test_request_keys_are_ones_own(self):
+        headers = {"Idempotency-Key": "same"}
+        first = self.server.create(headers=headers)
+        other = self.server.create(headers=headers, key=BOB)
+        self.assertNotEqual(first, other)
+        self.assertEqual(self.server.create(headers=headers, key=BOB), other)
+        long = {"Idempotency-Key": "k" * 254}
+        self.assertEqual(self.server.create(headers=dict(long)), self.server.create(headers=dict(long)))
+        longer = {"Idempotency-Key": "k" * 255}
+        self.assertNotEqual(self.server.create(headers=dict(long)), self.server.create(headers=longer))
+
+    def test_an_id_that_changes_hands(self):
+        self.server.create("passed")
+        self.server.call("DELETE", "/sandbox/passed")
+        self.server.create("passed", key=BOB)
+        self.server.call("GET", "/sandbox/passed", expect=404)
+        self.server.call("GET", "/sandbox/passed", key=BOB)
+
+    def test_executions_are_cancelled_by_ones_own(self):
+        import threading
+        id = self.server.create()
+        causes = []
+        thread = threading.Thread(target=lambda: causes.append(
+            self.server.execute(id, ["hang"], execution_id="b/mine").json["cause"]))
+        thread.start()
+        self.assertTrue(self.server.until(lambda: self.server.metric("http_executions_active") == 1))
+        self.server.call("POST", "/execution/b%2fmine/cancel", expect=404, key=BOB)
+        self.server.call("POST", "/execution/mine/cancel", expect=404, key=ALICE_B)
+        self.server.call("POST", "/execution/b%2fmine/cancel")
+        thread.join()
+        self.assertEqual(causes, ["cancelled"])
+
+    def test_pools_are_ones_own(self):
+        self.server.call("POST", "/pool/initialize?pool_size=1&pool_name=alices", {"tools_config": ["run"]})
+        ids = [row["id"] for row in self.server.call("GET", "/sandboxes").json if row["status"] == "idle"]
+        self.assertEqual(len(ids), 1)
+        self.server.call("POST", "/pool/execute?tool_name=run&pool_name=alices", {"argv": ["out", "x"]})
+        self.server.call("POST", "/pool/execute?tool_name=run&pool_name=alices", {}, 400, key=BOB)
+        self.server.call("POST", "/pool/initialize?pool_size=1&pool_name=alices", {}, 409, key=BOB)
+        self.server.call("GET", "/sandbox/" + ids[0], expect=404, key=BOB)
+
+    def test_a_declared_pool_is_nobodys(self):
+        use, make = "/pool/execute?tool_name=run&pool_name=shared", "/pool/initialize?pool_name=shared"
+        for size in ("", "&pool_size=1", "&reuse=dirty", "&sandbox_type=null"):
+            self.server.call("POST", make + size, {}, 409)  # also before its first use
+        for key in (BOB, ALICE):
+            self.assertEqual(self.server.call("POST", use, {"argv": ["out", "x"]}, key=key).json["output"], "x")
+        for size in ("", "&pool_size=1"):
+            self.server.call("POST", make + size, {}, 409)
+        ids = self.server.call("POST", make, key=BOB).json["sandbox_ids"]
+        self.assertEqual(self.server.call("POST", make).json["sandbox_ids"], ids)
+        for key in (BOB, ALICE):
+            self.assertEqual(self.server.call("POST", use, {"argv": ["out", "x"]}, key=key).json["output"], "x")
+            self.server.call("GET", "/sandbox/" + ids[0], expect=404, key=key)
+        # A section without a size is a pool only when somebody makes it.
+        self.server.call("POST", "/pool/initialize?pool_name=template&pool_size=1", key=BOB)
+        self.server.call("POST", "/pool/execute?tool_name=run&pool_name=template", {"argv": ["out", "x"]}, key=BOB)
+        self.server.call("POST", "/pool/execute?tool_name=run&pool_name=template", {}, 400)
+
+    def test_who_fails_to_make_a_pool_has_none(self):
+        make = "/pool/initialize?pool_name=failed&pool_size=1"
+        self.server.call("POST", make, {"colour": 1}, 500)
+        self.server.call("POST", "/pool/initialize?pool_name=failed&pool_size=0", {})
+        self.server.call("POST", make, {"tools_config": ["run"]}, key=BOB)
+        self.server.call("POST", make, {}, 409, key=BOB)
+        self.server.call("POST", make, {}, 409)
+        self.server.call("POST", "/pool/execute?tool_name=run&pool_name=failed", {"argv": ["out", "x"]}, key=BOB)
+        self.server.call("POST", "/pool/execute?tool_name=run&pool_name=failed", {}, 400)
+
+    def test_the_log_has_names_and_no_secrets(self):
+        id = self.server.create()
+        self.server.execute(id, ["out", "a secret of the payload"])
+        self.server.request("GET", "/health?api_key=" + ALICE)
+        self.assertTrue(self.server.until(lambda: "alice POST /sandbox/tool/execute 200" in self.server.log))
+        for secret in (ALICE, BOB, "a secret of the payload"):
+            self.assertNotIn(secret, self.server.log)
+
+
+class Refusals(unittest.TestCase):
+    """Configurations with which the server does not start, and what it says."""
+
+    def setUp(self):
+        self.files = Files()
+        self.plugins = os.path.join(self.files.folder, "plugins")
+        os.mkdir(self.plugins, 0o755)
+        shutil.copy(os.path.join(FIXTURES, "backend-null.so"), self.plugins)
+        os.chmod(os.path.join(self.plugins, "backend-null.so"), 0o644)
+
+    def tearDown(self):
+        self.files.remove()
+
+    def refuse(self, server, listen, *said, arguments=()):
+        config = os.path.join(self.files.folder, "server.ini")
+        with open(config, "w") as file:
+            file.write("[plugins]\npath = %s\n[server]\n%s\n" % (self.plugins, server))
+        result = subprocess.run([PROGRAM, "serve", "--config", config, "--listen", listen, *arguments], timeout=60,
+                                capture_output=True, text=True)
+        self.assertEqual(result.returncode, 125, result.stderr)
+        lines = [line for line in result.stderr.splitlines() if line.startswith("enclave: ")]
+        self.assertEqual(len(lines), 1, result.stderr)
+        for text in said:
+            self.assertIn(text, lines[0])
+
+    def test_exposure(self):
+        keys, tls = "api_key_file = " + self.files.keys, "tls_cert = %s\ntls_key = %s" % (self.files.cert, self.files.key)
+        for listen in ("0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0"):
+            self.refuse("", listen, "api_key_file", "--insecure")
+            self.refuse(tls, listen, "api_key_file")
+            self.refuse(keys, listen, "tls_cert")
+
+    def test_addresses(self):
+        for listen in ("nonsense", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536", "unix:", "example.org:80", ":", "[::1:5"):
+            self.refuse("", listen, "listen")
+        self.refuse("", "unix:" + "x" * 200, "path")
+        server = Server()
+        try:
+            self.refuse("", server.address.split("//")[1], "in use")
+        finally:
+            server.stop()
+
+    def test_key_files(self):
+        config = "api_key_file = " + self.files.keys
+        for text, mode, said in (("alice " + ALICE, 0o644, "chmod 600"), ("alice " + ALICE, 0o660, "chmod 600"),
+                                 ("alice short", 0o600, "32"), ("alice", 0o600, "NAME KEY"), ("", 0o600, "no key"),
+                                 ("a %s\na %s" % (ALICE, BOB), 0o600, "already"),
+                                 ("a %s\nb %s" % (ALICE, ALICE), 0o600, "already"),
+                                 ("n" * 64 + " " + ALICE, 0o600, "63"), ("a " + "x" * 3000, 0o600, "long"),
+                                 ("a b " + ALICE, 0o600, "NAME KEY")):
+            self.files.write(text, mode)
+            self.refuse(config, "127.0.0.1:0", said)
+        os.unlink(self.files.keys)
+        self.refuse(config, "127.0.0.1:0", "No such file")
+        os.mkdir(self.files.keys)
+        self.refuse(config, "127.0.0.1:0", "regular file")
+
+    def test_tls_files(self):
+        self.refuse("tls_cert = " + self.files.cert, "127.0.0.1:0", "tls_key")
+        self.refuse("tls_cert = %s\ntls_key = /nope" % self.files.cert, "127.0.0.1:0", "/nope")
+        os.chmod(self.files.key, 0o644)
+        both = "tls_cert = %s\ntls_key = %s" % (self.files.cert, self.files.key)
+        self.refuse(both, "127.0.0.1:0", "chmod 600")
+        with open(self.files.key, "w") as file:
+            file.write("nonsense\n")
+        os.chmod(self.files.key, 0o600)
+        self.refuse(both, "127.0.0.1:0", "PEM")
+
+    def test_settings(self):
+        for line, said in (("colour = red", "colour"), ("max_body = much", "max_body"), ("threads = 0", "threads"),
+                           ("log_format = xml", "log_format"), ("insecure = maybe", "insecure"),
+                           ("type_alias = docker", "type_alias"), ("max_timeout = 0", "max_timeout")):
+            self.refuse(line, "127.0.0.1:0", said)
+
+    def test_exposed_with_keys_and_tls_or_on_purpose(self):
+        keys, tls = "api_key_file = " + self.files.keys, "tls_cert = %s\ntls_key = %s" % (self.files.cert, self.files.key)
+        for options in ({"server": keys + "\n" + tls}, {"arguments": ["--insecure"]}, {"server": "insecure = true"}):
+            Server(listen="0.0.0.0:0", **options).stop()
+
+
+class Tls(unittest.TestCase):
+    def test_serves(self):
+        files = Files()
+        server = Server(server="tls_cert = %s\ntls_key = %s\nheader_timeout = 2" % (files.cert, files.key))
+        try:
+            self.assertTrue(server.address.startswith("https://"))
+            server.tls = ssl.create_default_context(cafile=files.cert)
+            id = server.create()
+            answer = server.execute(id, ["out", "x", "sleep", "100", "out", "y"], headers={"Accept": "application/x-ndjson"})
+            self.assertEqual(answer.lines[-1]["result"]["output"], "xy")
+            server.call("PUT", "/sandbox/%s/file?path=a" % id, b"x" * 3000000)
+            self.assertEqual(len(server.call("GET", "/sandbox/%s/file?path=a" % id).body), 3000000)
+            server.tls = ssl.create_default_context()
+            with self.assertRaises(ssl.SSLCertVerificationError):
+                server.request("GET", "/health")
+            # One that never says hello is not waited for.
+            with server.socket(60) as connection:
+                self.assertEqual(connection.recv(1), b"")
+        finally:
+            server.tls = None
+            server.stop()
+            files.remove()
+
+
+class Unix(unittest.TestCase):
+    def test_a_socket_of_ones_own(self):
+        folder = tempfile.mkdtemp(prefix="enclave-unix-")
+        path = os.path.join(folder, "socket")
+        server = Server(listen="unix:" + path)
+        try:
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o660)
+            self.assertEqual(server.execute(server.create(), ["out", "x"]).json["output"], "x")
+            server.process.kill()
+            server.wait()
+            server.start()  # in place of what the killed one left
+            self.assertEqual(server.request("GET", "/health").status, 200)
+        finally:
+            server.stop()
+        self.assertFalse(os.path.exists(path))
+        os.rmdir(folder)
+
+
+if __name__ == "__main__":
+    main()
