@@ -10,6 +10,7 @@
 
 #include "clock.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -173,6 +174,20 @@ void connections_see_gone(struct connections *connections)
     pthread_mutex_unlock(&connections->lock);
 }
 
+/*
+ * The library takes a short read for the last of what there is, and is told no second time of an end that came together
+ * with the bytes (epoll(7), edge-triggered: a short read proves nothing where EPOLLRDHUP was reported). To shut what the
+ * other side has shut takes nothing from anybody, and wakes who watches the socket.
+ */
+static void remind_of_end(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLRDHUP};
+
+    if (poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLRDHUP)) {
+        (void)shutdown(fd, SHUT_RD);
+    }
+}
+
 /* Shut down and not closed: the library sees the end of the connection, and closes it itself. */
 unsigned connections_expire(struct connections *connections)
 {
@@ -187,6 +202,8 @@ unsigned connections_expire(struct connections *connections)
             atomic_store(&connection->deadline_ms, 0);
             (void)shutdown(fd, SHUT_RDWR);
             expired++;
+        } else if (deadline != 0) {
+            remind_of_end(fd);
         }
     }
     pthread_mutex_unlock(&connections->lock);

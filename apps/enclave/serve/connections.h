@@ -47,7 +47,7 @@ void connections_unwatch(struct connections *connections, struct connection *con
 int connections_fd(struct connections *connections);
 void connections_see_gone(struct connections *connections);
 
-/* Close those past their deadlines; how many there were. */
+/* Close those past their deadlines, and see to it that an end of the other side's is seen; how many were past. */
 unsigned connections_expire(struct connections *connections);
 
 /* As if every client that is waited for had gone away. */

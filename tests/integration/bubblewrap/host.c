@@ -283,6 +283,20 @@ static void test_a_killed_sandbox_is_told(void **state)
     enclave_manager_free(manager);
 }
 
+/* What a killed launcher left is removed by later ones, once the kernel is done with the dead. */
+static void expect_removed_by_others(const char *folders)
+{
+    for (int i = 0; i < 100 && tagged_count_folders(folders) > 0; i++) {
+        const struct timespec step = {0, 100000000};
+        struct enclave_manager *manager = tagged_manager(NULL);
+
+        use_a_sandbox(manager);
+        enclave_manager_free(manager);
+        (void)nanosleep(&step, NULL);
+    }
+    assert_int_equal(tagged_count_folders(folders), 0);
+}
+
 /* A launcher that was killed is one that is gone: its sandboxes too, and the next has another. */
 static void test_a_killed_launcher_is_replaced(void **state)
 {
@@ -297,9 +311,9 @@ static void test_a_killed_launcher_is_replaced(void **state)
     assert_true(tagged_wait_gone(GONE_WITHIN_MS) >= 0);
     delete_sandbox(manager, id);
     use_a_sandbox(manager);
-    assert_int_equal(tagged_count_folders(folders), 0);
-    free(folders);
     enclave_manager_free(manager);
+    expect_removed_by_others(folders);
+    free(folders);
 }
 
 int main(void)

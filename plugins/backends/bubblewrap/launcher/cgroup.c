@@ -301,8 +301,12 @@ void cgroups_open(struct cgroups *cgroups, struct launcher_hello *hello)
 void cgroups_close(struct cgroups *cgroups)
 {
     for (size_t i = 0; i < cgroups->count; i++) {
-        (void)rmdir(cgroups->hierarchies[i].path);
-        close(cgroups->hierarchies[i].fd);
+        struct cgroup_hierarchy *h = &cgroups->hierarchies[i];
+
+        (void)rmdir(h->path);
+        close(h->fd);
+        *strrchr(h->path, '/') = '\0';
+        remove_stale(h->path); /* what was busy yet when this one started */
     }
     cgroups->count = 0;
 }

@@ -32,7 +32,7 @@ struct cgroups {
 
 /* Find where cgroups can be made. What there is is told in `hello`. */
 void cgroups_open(struct cgroups *cgroups, struct launcher_hello *hello);
-/* Every sandbox's has been removed. */
+/* Every sandbox's has been removed; what killed launchers left and is free by now goes too. */
 void cgroups_close(struct cgroups *cgroups);
 
 /* Make that of sandbox `number`, with the limits of `request`; 0, or -errno with what failed. On
