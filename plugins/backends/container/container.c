@@ -20,6 +20,7 @@
 #define EVENT_AGE_S 60
 #define EVENT_TIMEOUT_MS 500
 #define EXIT_WAIT_MS 1000
+#define REMOVE_TRIES 4
 
 /* A request about a container without a body. */
 __attribute__((format(printf, 6, 7))) static int32_t
@@ -179,14 +180,24 @@ int32_t container_start(const struct container_api *api, const char *name, int c
     return request(api, "POST", cancel_fd, NULL, err, "/containers/%s/start", name);
 }
 
+/* ContainerWait: where a removal failed, the wait for it ends all the same, and says so in `Error`. */
 int32_t container_wait(const struct container_api *api, const char *name, int removed,
                        struct enclave_error *err)
 {
+    json_object *answer JSON_CLEANUP = NULL;
+    const char *message;
+    char path[PATH_SIZE];
     long status = 0;
-    int32_t rc = request(api, "POST", -1, &status, err, "/containers/%s/wait?condition=%s", name,
-                         removed ? "removed" : "not-running");
+    int32_t rc;
 
-    return status == 404 ? 0 : rc;
+    (void)snprintf(path, sizeof path, "/containers/%s/wait?condition=%s", name,
+                   removed ? "removed" : "not-running");
+    rc = engine_request(api->engine, "POST", path, NULL, api->timeout_ms, -1, &status, &answer, err);
+    if (rc) {
+        return status == 404 ? 0 : rc;
+    }
+    message = json_text(json_member(answer, "Error"), "Message", "");
+    return *message ? enclave_error_set(err, ENCLAVE_EBACKEND, "%s", message) : 0;
 }
 
 int32_t container_kill(const struct container_api *api, const char *name, struct enclave_error *err)
@@ -197,22 +208,25 @@ int32_t container_kill(const struct container_api *api, const char *name, struct
     return status == 404 || status == 409 ? 0 : rc;
 }
 
+/*
+ * Gone is what the engine does not know (404). That another removal is under way (409) is none: where that one fails, as
+ * it may in an engine that has just come back, waiting for its end is answered too, and the container is still there.
+ */
 int32_t container_remove(const struct container_api *api, const char *name,
                          struct enclave_error *err)
 {
     long status = 0;
-    int32_t rc = request(api, "DELETE", -1, &status, err, "/containers/%s?force=1&v=1", name);
+    int32_t rc = 0;
 
-    if (status == 500) { /* Podman, when it ended by itself just before it was to be killed */
+    for (int i = 0; i < REMOVE_TRIES; i++) {
         rc = request(api, "DELETE", -1, &status, err, "/containers/%s?force=1&v=1", name);
+        if (status == 409) {
+            (void)container_wait(api, name, 1, NULL);
+        } else if (status != 500) { /* Podman, when it ended by itself just before it was to be killed */
+            break;
+        }
     }
-    if (status == 404) {
-        return 0;
-    }
-    if (status == 409) { /* the engine is removing it already */
-        return container_wait(api, name, 1, err);
-    }
-    return rc;
+    return status == 404 ? 0 : rc;
 }
 
 int32_t container_tidy(const struct container_api *api, const char *name, int *ret_removed,
