@@ -177,12 +177,14 @@ static bool take_framing(struct request *request, const char *version, size_t *r
                                  strcmp(version, MHD_HTTP_VERSION_1_0) != 0));
 }
 
-static void set_limit(struct request *request)
+static void prepare_body(struct request *request)
 {
     enum route_body body = request->route ? request->route->body : BODY_JSON;
 
-    request->body.limit = body == BODY_BYTES ? request->server->settings.max_file
-                                             : request->server->settings.max_body;
+    request->body = (struct body){.memory = request->server->memory,
+                                  .caller = request_caller(request),
+                                  .limit = body == BODY_BYTES ? request->server->settings.max_file
+                                                              : request->server->settings.max_body};
 }
 
 static void answer_too_big(struct request *request)
@@ -263,7 +265,7 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *mhd,
     atomic_fetch_add(&server->counters.active, 1);
     take_id(request);
     refuse_early(request);
-    set_limit(request);
+    prepare_body(request);
     request->misframed = !take_framing(request, version, &length);
     if (request->misframed) {
         answer_fail(request, ENCLAVE_EINVALID,
@@ -290,7 +292,7 @@ static void take_body(struct request *request, const char *data, size_t length)
     struct server *server = request->server;
 
     if (!request->discarding) {
-        body_take(&request->body, data, length, &server->buffered, server->settings.max_buffered);
+        body_take(&request->body, data, length);
     } else {
         request->body.received += length;
     }
@@ -315,7 +317,7 @@ static void handle(struct request *request)
     if (request->body.over) {
         answer_too_big(request);
     } else if (request->body.starved) {
-        answer_overload(request, "too many bodies of requests are in memory");
+        answer_overload(request, request->body.starved);
     } else {
         request->route->handle(request);
     }
@@ -407,7 +409,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
                                            .gone = !delivered});
     }
     count(server, request, delivered);
-    body_drop(&request->body, &server->buffered);
+    body_drop(&request->body);
     enclave_cancel_free(request->cancel);
     if (request->response) {
         MHD_destroy_response(request->response);
