@@ -60,6 +60,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd
     if (!connection) {
         return NULL;
     }
+    connection->target_end = (uintptr_t)target + size;
     if (size > connection->target_room) {
         free(connection->target);
         connection->target = malloc(size);
@@ -218,11 +219,24 @@ static bool take_target(struct request *request)
     return true;
 }
 
-static void refuse_early(struct request *request)
+/*
+ * Whether a NUL ended the target before its line did. The library tells no lengths, but its texts are pieces of the line:
+ * what comes next, after the blank that is a NUL now, is the version. Elsewhere it is not near.
+ */
+static bool is_cut(const struct request *request, const char *version)
+{
+    uintptr_t gap = (uintptr_t)version - request->connection->target_end;
+
+    return gap > 0 && gap < request->server->settings.max_headers;
+}
+
+static void refuse_early(struct request *request, const char *version)
 {
     struct server *server = request->server;
 
-    if (atomic_load(&server->stopping)) {
+    if (is_cut(request, version)) {
+        answer_fail(request, ENCLAVE_EINVALID, "a NUL in the request line");
+    } else if (atomic_load(&server->stopping)) {
         answer_overload(request, "the server is being stopped");
     } else if (request->connection->surplus) {
         answer_overload(request, "there are too many connections already");
@@ -264,7 +278,7 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *mhd,
     atomic_store(&connection->busy, true);
     atomic_fetch_add(&server->counters.active, 1);
     take_id(request);
-    refuse_early(request);
+    refuse_early(request, version);
     prepare_body(request);
     request->misframed = !take_framing(request, version, &length);
     if (request->misframed) {
