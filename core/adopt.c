@@ -215,7 +215,7 @@ static int32_t found(void *ctx, const struct enclave_adopted *adopted)
 {
     struct adopting *adopting = ctx;
     struct enclave_error why = ENCLAVE_ERROR_INIT;
-    struct sandbox *sandbox = id_valid(adopted->id) ? sandbox_new(adopted->id) : NULL;
+    struct sandbox *sandbox = id_valid(adopted->id) ? sandbox_new(adopted->id, NULL) : NULL;
     int32_t r = sandbox ? restore(adopting, adopted, sandbox, &why)
                         : enclave_error_set(&why, ENCLAVE_ENOMEM, "no valid id, or no memory");
 

@@ -183,7 +183,35 @@ struct deleting {
     size_t count;
     size_t next;
     struct enclave_error first;
+    struct plugin *
+        unreachable; /* a backend whose sandboxes are another manager's, and which that one has not answered */
 };
+
+/* A hanging server would be waited for with each sandbox: after the first, the others of its are let go of. */
+static void disown_unreachable(struct deleting *deleting, struct sandbox *sandbox)
+{
+    pthread_mutex_lock(&deleting->lock);
+    struct plugin *unreachable = deleting->unreachable;
+    pthread_mutex_unlock(&deleting->lock);
+    if (unreachable && delegate_has(sandbox) && sandbox->backend == unreachable) {
+        pthread_mutex_lock(&sandbox->lock);
+        sandbox->borrowed = 1;
+        pthread_mutex_unlock(&sandbox->lock);
+    }
+}
+
+static void note_failure(struct deleting *deleting, struct sandbox *sandbox,
+                         const struct enclave_error *why)
+{
+    pthread_mutex_lock(&deleting->lock);
+    if (deleting->first.code == 0) {
+        deleting->first = *why;
+    }
+    if (why->code == ENCLAVE_EUNREACHABLE && backend_delegates(sandbox->backend)) {
+        deleting->unreachable = sandbox->backend;
+    }
+    pthread_mutex_unlock(&deleting->lock);
+}
 
 static void delete_some(void *arg)
 {
@@ -197,13 +225,10 @@ static void delete_some(void *arg)
             return;
         }
         struct enclave_error why = ENCLAVE_ERROR_INIT;
+        disown_unreachable(deleting, sandbox);
         int32_t r = manager_end_own(deleting->manager, sandbox, &why);
         if (r < 0 && r != ENCLAVE_ENOTFOUND) {
-            pthread_mutex_lock(&deleting->lock);
-            if (deleting->first.code == 0) {
-                deleting->first = why;
-            }
-            pthread_mutex_unlock(&deleting->lock);
+            note_failure(deleting, sandbox, &why);
         }
     }
 }

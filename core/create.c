@@ -314,7 +314,7 @@ static int32_t make(struct enclave_manager *manager, struct sandbox *sandbox,
     return r;
 }
 
-static int32_t reserve_id(struct enclave_manager *manager, const char *wanted,
+static int32_t reserve_id(struct enclave_manager *manager, const char *wanted, const char *type,
                           struct sandbox **ret_sandbox, struct enclave_error *err)
 {
     char id[ENCLAVE_ID_SIZE];
@@ -329,7 +329,7 @@ static int32_t reserve_id(struct enclave_manager *manager, const char *wanted,
         } else if (id_random(id, 8) < 0) {
             return enclave_error_set(err, ENCLAVE_EIO, "no random numbers for an id");
         }
-        struct sandbox *sandbox = sandbox_new(id);
+        struct sandbox *sandbox = sandbox_new(id, type);
         if (!sandbox) {
             break;
         }
@@ -425,7 +425,7 @@ static int32_t create(struct enclave_manager *manager, const char *type, const c
     uint64_t explicit_bits = 0;
     int delegated = 0;
 
-    int32_t r = reserve_id(manager, options->id, &sandbox, err);
+    int32_t r = reserve_id(manager, options->id, effective_type(manager, type), &sandbox, err);
     if (r == 0 && (r = manager_take_owner(sandbox, options->owner, err)) == 0) {
         sandbox->transient = (options->flags & ENCLAVE_CREATE_TRANSIENT) != 0;
         sandbox->request = request;

@@ -111,8 +111,6 @@ static void undo(struct sandbox *sandbox, const struct enclave_create_options *o
     struct enclave_error why = ENCLAVE_ERROR_INIT;
     if (options->request_key) {
         (void)ops->detach(sandbox->handle, &why);
-    } else {
-        (void)ops->stop(sandbox->handle, &why);
     }
     (void)ops->destroy(sandbox->handle, &why);
     sandbox->handle = NULL;

@@ -89,7 +89,7 @@ static void forget_oldest(struct enclave_manager *manager)
 static int32_t add_entry(struct enclave_manager *manager, const char *id, void *handle,
                          struct sandbox **ret_sandbox)
 {
-    struct sandbox *sandbox = sandbox_new(id);
+    struct sandbox *sandbox = sandbox_new(id, NULL);
     if (!sandbox) {
         return ENCLAVE_ENOMEM;
     }

@@ -66,27 +66,59 @@ int32_t enclave_manager_stop_sandbox(struct enclave_manager *manager, const char
     return r;
 }
 
-/* It is stopped or detached: when nobody uses it any more, its handle goes, and the caller's reference. */
-static int32_t release(struct enclave_manager *manager, struct sandbox *sandbox,
-                       struct enclave_error *err)
-{
-    const struct enclave_backend_ops *ops = &sandbox->backend->loaded.ops.backend;
-    struct enclave_error why = ENCLAVE_ERROR_INIT;
-    int32_t r = 0;
+/* What the backend has of it. */
+struct handles {
+    void *sandbox, *process;
+};
 
+/* Nobody can use it from now on, and nobody does; the lock is held. */
+static struct handles take_handles(struct sandbox *sandbox)
+{
+    struct handles handles = {sandbox->handle, sandbox->command.process};
+    sandbox->handle = sandbox->command.process = NULL;
+    return handles;
+}
+
+/* It is stopped or detached: wait until nobody uses it any more. */
+static struct handles take_when_left(struct sandbox *sandbox)
+{
     pthread_mutex_lock(&sandbox->lock);
     struct startup_command *command = &sandbox->command;
     while (sandbox->users > 0 || (command->process && !command->exited)) {
         pthread_cond_wait(&sandbox->left, &sandbox->lock);
     }
-    void *handle = sandbox->handle, *process = command->process;
-    sandbox->handle = command->process = NULL;
+    struct handles handles = take_handles(sandbox);
     pthread_mutex_unlock(&sandbox->lock);
-    if (process) {
-        ops->process_release(process);
+    return handles;
+}
+
+/* Another manager stops what it deletes: to ask for that first is a round trip that only what is under way is worth. */
+static int take_unused(struct enclave_manager *manager, struct sandbox *sandbox,
+                       struct handles *ret_handles)
+{
+    pthread_mutex_lock(&sandbox->lock);
+    int unused = backend_delegates(sandbox->backend) && sandbox->users == 0;
+    if (unused) {
+        sandbox_set_status(sandbox, ENCLAVE_STATUS_STOPPED, manager_now_s(manager));
+        *ret_handles = take_handles(sandbox);
     }
-    if (handle) {
-        r = ops->destroy(handle, &why);
+    pthread_mutex_unlock(&sandbox->lock);
+    return unused;
+}
+
+/* The handles go, and the caller's reference. */
+static int32_t release(struct enclave_manager *manager, struct sandbox *sandbox,
+                       struct handles handles, struct enclave_error *err)
+{
+    const struct enclave_backend_ops *ops = &sandbox->backend->loaded.ops.backend;
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+    int32_t r = 0;
+
+    if (handles.process) {
+        ops->process_release(handles.process);
+    }
+    if (handles.sandbox) {
+        r = ops->destroy(handles.sandbox, &why);
         r = plugin_result(r, &why, sandbox->backend->name, "destroy", &why);
         stats_deleted(manager->stats);
     }
@@ -103,9 +135,14 @@ static int32_t release(struct enclave_manager *manager, struct sandbox *sandbox,
 int32_t manager_destroy(struct enclave_manager *manager, struct sandbox *sandbox,
                         struct enclave_error *err)
 {
+    struct handles handles;
+
     pool_forget(sandbox);
-    (void)stop(manager, sandbox, NULL); /* what it cannot end, destroy reports */
-    return release(manager, sandbox, err);
+    if (!take_unused(manager, sandbox, &handles)) {
+        (void)stop(manager, sandbox, NULL); /* what it cannot end, destroy reports */
+        handles = take_when_left(sandbox);
+    }
+    return release(manager, sandbox, handles, err);
 }
 
 void manager_detach(struct enclave_manager *manager, struct sandbox *sandbox)
@@ -120,7 +157,7 @@ void manager_detach(struct enclave_manager *manager, struct sandbox *sandbox)
     if (ops->detach(handle, &why) < 0 && !backend_delegates(sandbox->backend)) {
         (void)stop(manager, sandbox, NULL);
     }
-    (void)release(manager, sandbox, NULL);
+    (void)release(manager, sandbox, take_when_left(sandbox), NULL);
 }
 
 int32_t manager_give_up(struct enclave_manager *manager, struct sandbox *sandbox,

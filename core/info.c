@@ -92,9 +92,11 @@ static int32_t append_fields(struct buffer *to, const struct sandbox *sandbox)
     int32_t r = append_texts(to, "{\"id\":\"", sandbox->id, "\",\"status\":\"",
                              enclave_status_name(sandbox->status), "\",\"type\":", NULL);
     if (r == 0) {
-        r = made ? append_texts(to, "\"", sandbox->backend->name,
-                                "\",\"config\":", sandbox->config_text, NULL)
-                 : buffer_append_text(to, "null,\"config\":{}");
+        r = made ? append_texts(to, "\"", sandbox->backend->name, "\"", NULL)
+                 : append_quoted(to, sandbox->type);
+    }
+    if (r == 0) {
+        r = append_texts(to, ",\"config\":", made ? sandbox->config_text : "{}", NULL);
     }
     if (r == 0) {
         r = append_texts(to, ",\"created_at\":\"", sandbox->created, "\",\"updated_at\":\"",

@@ -10,13 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct sandbox *sandbox_new(const char *id)
+struct sandbox *sandbox_new(const char *id, const char *type)
 {
     struct sandbox *sandbox = calloc(1, sizeof *sandbox);
     if (!sandbox) {
         return NULL;
     }
-    if (clock_cond_init(&sandbox->left) < 0) {
+    sandbox->type = type ? strdup(type) : NULL;
+    if ((type && !sandbox->type) || clock_cond_init(&sandbox->left) < 0) {
+        free(sandbox->type);
         free(sandbox);
         return NULL;
     }
@@ -45,6 +47,7 @@ static void sandbox_free(struct sandbox *sandbox)
         struct sandbox_tool *tool = &sandbox->tools[i];
         tool->plugin->loaded.ops.tool.close(tool->tool);
     }
+    free(sandbox->type);
     free(sandbox->tools);
     free(sandbox->config_text);
     free(sandbox->working_dir);
@@ -164,7 +167,7 @@ struct sandbox_tool *sandbox_find_tool(const struct sandbox *sandbox, const char
 
 struct sandbox *sandbox_renamed(struct sandbox *from, const char *id)
 {
-    struct sandbox *sandbox = sandbox_new(id);
+    struct sandbox *sandbox = sandbox_new(id, from->type);
     if (!sandbox) {
         return NULL;
     }

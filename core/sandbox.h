@@ -46,6 +46,7 @@ struct sandbox {
     size_t tool_count;
     int64_t timeout_ms; /* of the configuration; 0: none */
     atomic_uint references;
+    char *type; /* that was asked for, while it is created; NULL: not created here */
 
     pthread_mutex_t lock; /* guards the next ones, up to the command; a leaf */
     uint32_t status;
@@ -84,8 +85,8 @@ struct sandbox {
     struct sandbox *pool_next; /* guarded by the pool's lock */
 };
 
-/* With one reference, the caller's. NULL without memory. */
-struct sandbox *sandbox_new(const char *id);
+/* With one reference, the caller's. `type` may be NULL. NULL without memory. */
+struct sandbox *sandbox_new(const char *id, const char *type);
 void sandbox_ref(struct sandbox *sandbox);
 /* Frees it with the last reference; the handle must be gone by then. Accepts NULL. */
 void sandbox_unref(struct sandbox *sandbox);

@@ -191,11 +191,11 @@ void client_print_id(const struct globals *globals, const char *id)
     if (globals->json) {
         AUTO_JSON struct json_object *answer = json_object_new_object();
         json_object_object_add(answer, "sandbox_id", json_object_new_string(id));
-        fputs(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN), stdout);
+        text_print_json(stdout, json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN));
     } else {
         text_print(stdout, id);
+        putchar('\n');
     }
-    putchar('\n');
 }
 
 int client_each(const struct client *client, const struct values *given, bool missing_ok,
@@ -224,8 +224,9 @@ int client_show(const struct client *client, struct json_object *answer,
                 void (*show)(struct json_object *answer))
 {
     if (client->globals->json) {
-        puts(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN |
-                                                        JSON_C_TO_STRING_NOSLASHESCAPE));
+        text_print_json(stdout,
+                        json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN |
+                                                                   JSON_C_TO_STRING_NOSLASHESCAPE));
     } else {
         show(answer);
     }

@@ -261,8 +261,9 @@ static int run(struct globals *globals, int argc, char **argv, int first)
         check_backends(&doctor, manager);
     }
     if (globals->json) {
-        puts(json_object_to_json_string_ext(findings, JSON_C_TO_STRING_PLAIN |
-                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
+        text_print_json(stdout,
+                        json_object_to_json_string_ext(
+                            findings, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     } else {
         print_findings(findings);
     }

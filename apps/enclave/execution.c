@@ -9,6 +9,7 @@
 #include "report.h"
 #include "run_request.h"
 #include "session.h"
+#include "text.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -18,9 +19,11 @@
 #include <unistd.h>
 
 /* One line on stdout. Also after a signal, when the stream takes no more: the result is what was asked for. */
-static int print_line(const char *text)
+static int print_line(const char *json)
 {
-    return fputs(text, stdout) < 0 || putchar('\n') < 0 || fflush(stdout) != 0 ? errno : 0;
+    errno = 0;
+    text_print_json(stdout, json);
+    return fflush(stdout) != 0 || ferror(stdout) ? errno : 0;
 }
 
 int execution_fail(const struct execution *execution, const struct enclave_error *err)

@@ -185,7 +185,7 @@ int session_fail(const struct globals *globals, const struct enclave_error *err,
                                json_object_new_string(enclave_error_name(err->code)));
         json_object_object_add(error, "message", json_object_new_string(err->message));
         json_object_object_add(object, "error", error);
-        puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+        text_print_json(stdout, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
         (void)fflush(stdout);
     }
     if (words) {
@@ -207,7 +207,7 @@ int session_ask(const struct globals *globals, session_question question,
         return EXIT_ENCLAVE;
     }
     if (globals->json) {
-        puts(text);
+        text_print_json(stdout, text);
         return verb_finish(EXIT_OK);
     }
     answer = json_tokener_parse(text);

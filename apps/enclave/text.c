@@ -63,8 +63,8 @@ static size_t sequence(const unsigned char *text, size_t length, uint32_t *ret_c
 /* C0, DEL, C1, line separators, and what reorders the text around it (Unicode TR 36). */
 static bool is_harmless(uint32_t code)
 {
-    return code >= 0x20 && (code < 0x7f || code > 0x9f) && code != 0x200e && code != 0x200f &&
-           (code < 0x2028 || code > 0x202e) && (code < 0x2066 || code > 0x2069);
+    return code >= 0x20 && (code < 0x7f || code > 0x9f) && code != 0x061c && code != 0x200e &&
+           code != 0x200f && (code < 0x2028 || code > 0x202e) && (code < 0x2066 || code > 0x2069);
 }
 
 /* Print, or with `file` NULL only measure. */
@@ -103,6 +103,28 @@ size_t text_print(FILE *file, const char *text)
 size_t text_width(const char *text)
 {
     return show(NULL, text);
+}
+
+void text_print_json(FILE *file, const char *json)
+{
+    const unsigned char *at = (const unsigned char *)json, *start = at;
+    size_t left = strlen(json);
+
+    while (left > 0) {
+        uint32_t code = 0;
+        size_t size = sequence(at, left, &code);
+        bool as_it_is = size > 0 && (code < 0x20 || is_harmless(code)); /* below: white space */
+        size = size > 0 ? size : 1;
+        if (!as_it_is) {
+            (void)fwrite(start, 1, (size_t)(at - start), file);
+            fprintf(file, "\\u%04x", code ? (unsigned)code : 0xfffdU);
+            start = at + size;
+        }
+        at += size;
+        left -= size;
+    }
+    (void)fwrite(start, 1, (size_t)(at - start), file);
+    putc('\n', file);
 }
 
 size_t text_utf8_prefix(const char *text, size_t length)

@@ -21,6 +21,10 @@ void text_free(void *pointer);
  * direction overrides and bytes that are not UTF-8 show as \xNN. Returns the columns used. */
 size_t text_print(FILE *file, const char *text);
 
+/* Write JSON text, and the end of its line, so that it cannot steer a terminal either: what text_print() would show as \xNN
+ * is escaped as \uNNNN, which is the same value, and a byte that is not UTF-8 is U+FFFD. */
+void text_print_json(FILE *file, const char *json);
+
 /* Columns that text_print() would use, one for each character. */
 size_t text_width(const char *text);
 

@@ -254,7 +254,7 @@ struct enclave_backend_ops {
      * Mandatory. End everything in the sandbox. Its processes get their `exit` events (LOST), at the
      * latest soon after it returns; later ops on it fail with STATE or LOST. With
      * `remove_on_exit` (the default) nothing is left of it. Stopping twice is no error: the host stops a
-     * sandbox before it destroys it.
+     * sandbox before it destroys it (with execute_tool only when something in it is under way).
      */
     int32_t (*stop)(void *sandbox, struct enclave_error *err);
     /*

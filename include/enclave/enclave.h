@@ -238,7 +238,8 @@ ENCLAVE_API int32_t enclave_manager_stop_sandbox(struct enclave_manager *manager
 ENCLAVE_API int32_t enclave_manager_delete_sandbox(struct enclave_manager *manager, const char *id,
                                                    struct enclave_error *err);
 
-/* Delete every sandbox of this manager, and end its pools. Goes on after a failure and returns the first. */
+/* Delete every sandbox of this manager, and end its pools. Goes on after a failure and returns the first.
+ * Of those that another manager has, which cannot be reached, the rest are let go of: they stay there. */
 ENCLAVE_API int32_t enclave_manager_cleanup_all_sandboxes(struct enclave_manager *manager,
                                                           struct enclave_error *err);
 

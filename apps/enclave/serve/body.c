@@ -10,38 +10,40 @@
 
 #define ROOM_MIN 4096
 
-static bool reserve(atomic_size_t *all, size_t all_max, size_t more)
-{
-    if (atomic_fetch_add(all, more) + more <= all_max) {
-        return true;
-    }
-    atomic_fetch_sub(all, more);
-    return false;
-}
-
-static bool grow(struct body *body, size_t needed, atomic_size_t *all, size_t all_max)
+/* NULL, or why not. It is within its limit. */
+static const char *grow(struct body *body)
 {
     size_t room = body->room ? body->room * 2 : ROOM_MIN;
+    const char *why;
     char *data;
 
-    while (room < needed) {
+    while (room <= body->received) {
         room *= 2;
     }
-    if (!reserve(all, all_max, room - body->room)) {
-        return false;
+    room = room <= body->limit ? room : body->limit + 1;
+    why = memory_take(body->memory, body->caller, room - body->room);
+    if (why) {
+        return why;
     }
     data = realloc(body->data, room);
     if (!data) {
-        atomic_fetch_sub(all, room - body->room);
-        return false;
+        memory_give(body->memory, body->caller, room - body->room);
+        return "out of memory";
     }
     body->data = data;
     body->room = room;
-    return true;
+    return NULL;
 }
 
-void body_take(struct body *body, const void *data, size_t length, atomic_size_t *all,
-               size_t all_max)
+static void empty(struct body *body)
+{
+    memory_give(body->memory, body->caller, body->room);
+    free(body->data);
+    body->data = NULL;
+    body->length = body->room = 0;
+}
+
+void body_take(struct body *body, const void *data, size_t length)
 {
     body->received += length;
     if (body->over || body->starved) {
@@ -49,13 +51,10 @@ void body_take(struct body *body, const void *data, size_t length, atomic_size_t
     }
     body->over = body->received > body->limit;
     if (!body->over && body->received >= body->room) {
-        body->starved = !grow(body, body->received + 1, all, all_max);
+        body->starved = grow(body);
     }
     if (body->over || body->starved) {
-        bool over = body->over;
-        body_drop(body, all);
-        body->over = over;
-        body->starved = !over;
+        empty(body);
         return;
     }
     memcpy(body->data + body->length, data, length);
@@ -63,11 +62,9 @@ void body_take(struct body *body, const void *data, size_t length, atomic_size_t
     body->data[body->length] = '\0';
 }
 
-void body_drop(struct body *body, atomic_size_t *all)
+void body_drop(struct body *body)
 {
-    size_t limit = body->limit, received = body->received;
-
-    atomic_fetch_sub(all, body->room);
-    free(body->data);
-    *body = (struct body){.limit = limit, .received = received};
+    empty(body);
+    body->over = false;
+    body->starved = NULL;
 }

@@ -12,6 +12,8 @@
 
 #include "request.h"
 
+#include <stdint.h>
+
 struct connection {
     struct request request; /* the one under way */
     int fd;
@@ -19,6 +21,7 @@ struct connection {
     atomic_bool busy; /* a request is under way */
     char *target;     /* of the request, as it came */
     size_t target_room;
+    uintptr_t target_end;        /* where its end was in the library's memory, to compare with */
     _Atomic int64_t deadline_ms; /* when it is closed; 0: not */
     unsigned watch;              /* number of its watch, 0: none; guarded by the lock */
     void (*gone)(struct request *request);

@@ -8,6 +8,7 @@
 #include "../text.h"
 #include "answer.h"
 #include "fields.h"
+#include "memory.h"
 #include "outflow.h"
 #include "owners.h"
 
@@ -34,7 +35,8 @@ static void answer_ok(struct request *request)
 
 /* A file on its way out, which counts as what is in memory until it is sent. */
 struct outgoing {
-    struct server *server;
+    struct memory *memory;
+    const char *caller;
     void *data;
     size_t length;
 };
@@ -43,27 +45,29 @@ static void free_outgoing(void *ctx)
 {
     struct outgoing *outgoing = ctx;
 
-    atomic_fetch_sub(&outgoing->server->buffered, outgoing->length);
+    memory_give(outgoing->memory, outgoing->caller, outgoing->length);
     enclave_free(outgoing->data);
     free(outgoing);
 }
 
 static void answer_file(struct request *request, void *data, uint64_t length)
 {
-    struct server *server = request->server;
-    struct outgoing *outgoing = malloc(sizeof *outgoing);
+    struct memory *memory = request->server->memory;
+    const char *caller = request_caller(request);
+    const char *why = memory_take(memory, caller, length);
+    struct outgoing *outgoing = why ? NULL : malloc(sizeof *outgoing);
 
     if (!outgoing) {
         enclave_free(data);
-        answer_fail(request, ENCLAVE_ENOMEM, "out of memory");
+        if (why) {
+            answer_overload(request, why);
+        } else {
+            memory_give(memory, caller, length);
+            answer_fail(request, ENCLAVE_ENOMEM, "out of memory");
+        }
         return;
     }
-    *outgoing = (struct outgoing){server, data, length};
-    if (atomic_fetch_add(&server->buffered, length) + length > server->settings.max_buffered) {
-        free_outgoing(outgoing);
-        answer_overload(request, "too many bodies of requests and files are in memory");
-        return;
-    }
+    *outgoing = (struct outgoing){memory, caller, data, length};
     answer_bytes(request, "application/octet-stream", data, length, free_outgoing, outgoing);
 }
 

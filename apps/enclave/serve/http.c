@@ -60,6 +60,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd
     if (!connection) {
         return NULL;
     }
+    connection->target_end = (uintptr_t)target + size;
     if (size > connection->target_room) {
         free(connection->target);
         connection->target = malloc(size);
@@ -177,12 +178,14 @@ static bool take_framing(struct request *request, const char *version, size_t *r
                                  strcmp(version, MHD_HTTP_VERSION_1_0) != 0));
 }
 
-static void set_limit(struct request *request)
+static void prepare_body(struct request *request)
 {
     enum route_body body = request->route ? request->route->body : BODY_JSON;
 
-    request->body.limit = body == BODY_BYTES ? request->server->settings.max_file
-                                             : request->server->settings.max_body;
+    request->body = (struct body){.memory = request->server->memory,
+                                  .caller = request_caller(request),
+                                  .limit = body == BODY_BYTES ? request->server->settings.max_file
+                                                              : request->server->settings.max_body};
 }
 
 static void answer_too_big(struct request *request)
@@ -216,11 +219,24 @@ static bool take_target(struct request *request)
     return true;
 }
 
-static void refuse_early(struct request *request)
+/*
+ * Whether a NUL ended the target before its line did. The library tells no lengths, but its texts are pieces of the line:
+ * what comes next, after the blank that is a NUL now, is the version. Elsewhere it is not near.
+ */
+static bool is_cut(const struct request *request, const char *version)
+{
+    uintptr_t gap = (uintptr_t)version - request->connection->target_end;
+
+    return gap > 0 && gap < request->server->settings.max_headers;
+}
+
+static void refuse_early(struct request *request, const char *version)
 {
     struct server *server = request->server;
 
-    if (atomic_load(&server->stopping)) {
+    if (is_cut(request, version)) {
+        answer_fail(request, ENCLAVE_EINVALID, "a NUL in the request line");
+    } else if (atomic_load(&server->stopping)) {
         answer_overload(request, "the server is being stopped");
     } else if (request->connection->surplus) {
         answer_overload(request, "there are too many connections already");
@@ -262,8 +278,8 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *mhd,
     atomic_store(&connection->busy, true);
     atomic_fetch_add(&server->counters.active, 1);
     take_id(request);
-    refuse_early(request);
-    set_limit(request);
+    refuse_early(request, version);
+    prepare_body(request);
     request->misframed = !take_framing(request, version, &length);
     if (request->misframed) {
         answer_fail(request, ENCLAVE_EINVALID,
@@ -290,7 +306,7 @@ static void take_body(struct request *request, const char *data, size_t length)
     struct server *server = request->server;
 
     if (!request->discarding) {
-        body_take(&request->body, data, length, &server->buffered, server->settings.max_buffered);
+        body_take(&request->body, data, length);
     } else {
         request->body.received += length;
     }
@@ -315,7 +331,7 @@ static void handle(struct request *request)
     if (request->body.over) {
         answer_too_big(request);
     } else if (request->body.starved) {
-        answer_overload(request, "too many bodies of requests are in memory");
+        answer_overload(request, request->body.starved);
     } else {
         request->route->handle(request);
     }
@@ -407,7 +423,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
                                            .gone = !delivered});
     }
     count(server, request, delivered);
-    body_drop(&request->body, &server->buffered);
+    body_drop(&request->body);
     enclave_cancel_free(request->cancel);
     if (request->response) {
         MHD_destroy_response(request->response);

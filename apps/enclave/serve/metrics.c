@@ -10,6 +10,7 @@
 #include "connections.h"
 #include "executions.h"
 #include "jobs.h"
+#include "memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,7 +162,7 @@ static void of_server(FILE *to, struct server *server)
     value(to, "http_expired_total", "counter", "Connections closed at a deadline",
           (double)atomic_load(&counters->expired));
     value(to, "http_buffered_bytes", "gauge", "Bodies and files in memory",
-          (double)atomic_load(&server->buffered));
+          (double)memory_held(server->memory));
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         unsigned waiting = 0, at_work = 0;
         jobs_counts(kinds[i], &waiting, &at_work);

@@ -29,8 +29,7 @@ void request_resume(struct request *request)
     MHD_resume_connection(mhd);
 }
 
-/* Whose the work is, when there are several. */
-static const char *caller_of(const struct request *request)
+const char *request_caller(const struct request *request)
 {
     const struct keys *keys = request->server->keys;
 
@@ -40,7 +39,7 @@ static const char *caller_of(const struct request *request)
 void request_begin(struct request *request, struct jobs *jobs, void (*run)(void *request),
                    void (*gone)(struct request *request))
 {
-    request->job = (struct job){.run = run, .ctx = request, .caller = caller_of(request)};
+    request->job = (struct job){.run = run, .ctx = request, .caller = request_caller(request)};
     request_wait(request, gone);
     if (!jobs_add(jobs, &request->job, false)) {
         answer_overload(request, "too many calls wait already");

@@ -76,6 +76,9 @@ void request_begin(struct request *request, struct jobs *jobs, void (*run)(void 
 void request_run(struct request *request, struct jobs *jobs, void (*run)(struct request *request),
                  bool cancellable);
 
+/* Whose the work is, to be told from others' by its address; NULL: there is one key only, or none. */
+const char *request_caller(const struct request *request);
+
 /* A query parameter, NULL when it is missing. */
 const char *request_parameter(const struct request *request, const char *name);
 

@@ -21,6 +21,7 @@
 #include "keys.h"
 #include "log.h"
 #include "loop.h"
+#include "memory.h"
 #include "owners.h"
 #include "pem.h"
 #include "policy.h"
@@ -168,13 +169,15 @@ static int32_t make_parts(struct server *server, struct enclave_error *err)
     server->submitter = jobs_new(1, settings->max_connections);
     server->owners = owners_new(server);
     server->room = room_new(server);
+    server->memory = memory_new(settings->max_buffered);
     server->backends = strmap_new(1024);
     server->executions = executions_new(server);
     server->health = health_new();
     server->quiet_fd = eventfd(0, EFD_CLOEXEC);
     if (!server->connections || !server->quick || !server->jobs || !server->transfers ||
         !server->pool_jobs || !server->submitter || !server->owners || !server->room ||
-        !server->backends || !server->executions || !server->health || server->quiet_fd < 0) {
+        !server->memory || !server->backends || !server->executions || !server->health ||
+        server->quiet_fd < 0) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     }
     know_backends(server);
@@ -277,6 +280,7 @@ static void destroy(struct server *server, struct place *place)
     executions_free(server->executions);
     owners_free(server->owners);
     room_free(server->room);
+    memory_free(server->memory);
     strmap_free(server->backends);
     health_free(server->health);
     connections_free(server->connections);

@@ -37,12 +37,12 @@ struct server {
     struct jobs *submitter; /* one thread, for executions when many come at once */
     struct owners *owners;
     struct room *room;
+    struct memory *memory;   /* of bodies, and files on their way out */
     struct strmap *backends; /* names of those that are loaded */
     struct executions *executions;
     struct health *health;
     struct MHD_Daemon *daemon;
     struct counters counters;
-    atomic_size_t buffered; /* bytes of bodies in memory */
     atomic_bool stopping;
     int quiet_fd; /* eventfd: the last request under way has ended, while stopping */
     int64_t started_us;

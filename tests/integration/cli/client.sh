@@ -352,7 +352,8 @@ prints ''
 
 # -------------------------------------------------------------------------------------- a hostile server
 
-is_harmless() { ! LC_ALL=C grep -qP '[\x00-\x08\x0e-\x1f\x7f]|\xc2[\x80-\x9f]' "$1"; }
+# No control characters, and nothing that turns text around.
+is_harmless() { ! LC_ALL=C grep -qP '[\x00-\x08\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]' "$1"; }
 
 "$PYTHON" "$here/hostile_server.py" "$tree/keys.log" >"$tree/port" 2>"$tree/hostile.err" &
 servers+=($!)
@@ -407,6 +408,18 @@ exits 1
 run --server "$hostile" ps
 exits 0
 check 'what it says does not steer a terminal' is_printable "$tree/out"
+check 'nor turn its text around' is_harmless "$tree/out"
+type="'do\\x1b[31mcker\\nx\\x7f\\x9b31m\\u061c\\u202ey\\u2066'"
+run --server "$hostile" ps --json
+check 'nor does it as JSON' is_harmless "$tree/out"
+field 'ascii(r[0]["type"])' "$type"
+run --server "$hostile" info box --json
+check 'nor that of one' is_harmless "$tree/out"
+field 'ascii(r["type"])' "$type"
+run --server "$hostile" exec --json box '{"cause": "exited", "exit_code": 1, "output": "\u009b1m\u2029\u00e4", "error": "\u2067"}'
+check 'nor a result' is_harmless "$tree/out"
+field 'ascii(r["output"] + r["error"])' "'\\x9b1m\\u2029\\xe4\\u2067'"
+check 'and the rest is as it is' grep -q ä "$tree/out"
 run --server "$hostile" cp box:unknown . --json
 exits 125
 says '31mno \[31m'

@@ -74,11 +74,14 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
         told = {'status': 'error', 'output': '', 'error': None, 'execution_time': 0.1, 'metadata': {}}
         told.update(json.loads(body['parameters']['code']))
-        self.answer(json.dumps({'event': 'result', 'result': told}).encode() + b'\n', 'application/x-ndjson')
+        if self.headers['Accept'] == 'application/x-ndjson':
+            self.answer(json.dumps({'event': 'result', 'result': told}).encode() + b'\n', 'application/x-ndjson')
+        else:
+            self.answer(json.dumps(told).encode())
 
     def do_GET(self):
         url = urlparse(self.path)
-        info = {'id': 'box', 'status': 'running', 'type': 'do\033[31mcker\nx', 'config': {}, 'metadata': {},
+        info = {'id': 'box', 'status': 'running', 'type': 'do\033[31mcker\nx\x7f\u009b31m\u061c\u202ey\u2066', 'config': {}, 'metadata': {},
                 'created_at': '2026-01-31T12:00:00Z', 'updated_at': '2026-01-31T12:00:00Z', 'available_tools': {}}
         if url.path == '/sandboxes':
             self.answer(json.dumps([info]).encode())
@@ -94,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self.answer(archive(name), 'application/x-tar')
         else:
-            self.answer(rb'{"detail": "\u009b31mno\u001b[31m", "code": "notfound"}', status=404)
+            self.answer(rb'{"detail": "\u009b31mno\u001b[31m\u202e", "code": "notfound"}', status=404)
 
 
 server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)

@@ -75,6 +75,18 @@ class Abuse(Case):
             self.assertFalse(answer.startswith(b"HTTP/1.1 500"), (data, answer))
             self.assertFalse(answer.startswith(b"HTTP/1.1 200"), (data, answer))
 
+    def test_nul_in_the_request_line(self):
+        for target in (b"/health\0", b"/health\0x", b"\0/health", b"/health?a=1\0&b=2", b"/health\0HTTP/1.1\0",
+                       b"/sandbox/a\0" + b"b" * 8000):
+            with self.server.socket() as connection:
+                connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                answer = b""
+                while piece := connection.recv(65536):
+                    answer += piece
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (target[:20], answer))
+            self.assertIn(b"\r\nX-Request-Id: ", answer, target[:20])
+            self.assertIn(b'"detail":"a NUL in the request line"', answer, target[:20])
+
     def test_bodies_whose_end_is_told_twice(self):
         length, chunked = b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n"
         smuggled = b"0\r\n\r\nGET /version HTTP/1.1\r\nHost: x\r\n\r\n"

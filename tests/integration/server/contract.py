@@ -462,6 +462,9 @@ class Room(Case):
             waiting = self.server.connect()
             waiting.request("POST", "/pool/initialize?pool_size=2&pool_name=slow", '{"image": "slow"}')
             self.assertTrue(self.server.until(lambda: self.server.stats()["status_counts"].get("initializing") == 2))
+            listed = self.server.call("GET", "/sandboxes?status=initializing").json
+            self.assertEqual([row["type"] for row in listed], ["null"] * 2)
+            self.server.call("GET", "/sandbox/" + listed[0]["id"])
             for path in ("/sandbox/create?sandbox_type=auto", "/pool/initialize?pool_size=1&pool_name=more"):
                 self.server.call("POST", path, {}, 429)
             waiting.close()

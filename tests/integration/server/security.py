@@ -3,6 +3,7 @@
 """security.py: keys, TLS, and whom the server may be shown to."""
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -177,6 +178,51 @@ class Keys(unittest.TestCase):
         self.assertTrue(self.server.until(lambda: "alice POST /sandbox/tool/execute 200" in self.server.log))
         for secret in (ALICE, BOB, "a secret of the payload"):
             self.assertNotIn(secret, self.server.log)
+
+
+class Memory(unittest.TestCase):
+    """What bodies and files take of the server's memory, when one key takes all that it can get."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.files = Files()
+        cls.server = Server(server="api_key_file = %s\nmax_buffered = 32m" % cls.files.keys)
+        cls.server.key = ALICE
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.files.remove()
+
+    def unread(self, path, key):
+        """A request whose answer is not read beyond its first line: its status, and the connection."""
+        host, port = self.server.address.split("://")[1].rsplit(":", 1)
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(60)
+        connection.connect((host, int(port)))
+        connection.sendall(("GET %s HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\n\r\n" % (path, key)).encode())
+        return int(connection.recv(12)[-3:]), connection
+
+    def test_a_key_that_does_not_read_its_files(self):
+        size, path = 6 << 20, "/sandbox/%s/file?path=a"
+        for id, key in (("alices", ALICE), ("bobs", BOB)):
+            self.server.create(id, key=key)
+            self.server.call("PUT", path % id, b"x" * size, key=key)
+        self.assertTrue(self.server.until(lambda: self.server.metric("http_buffered_bytes") == 0))
+        held = [self.unread(path % "alices", ALICE) for _ in range(6)]
+        try:
+            self.assertEqual([status for status, _ in held], [200] * 2 + [503] * 4)
+            refused = self.server.call("GET", path % "alices", expect=503)
+            self.assertIn("max_buffered", refused.json["detail"])
+            self.assertIn("this key", refused.json["detail"])
+            self.assertEqual(len(self.server.call("GET", path % "bobs", key=BOB).body), size)
+            self.server.execute("bobs", ["out", "x"], key=BOB)
+        finally:
+            for _, connection in held:
+                connection.close()
+        self.assertTrue(self.server.until(lambda: self.server.metric("http_buffered_bytes") == 0))
+        self.assertEqual(len(self.server.call("GET", path % "alices").body), size)
 
 
 class Refusals(unittest.TestCase):

@@ -663,6 +663,24 @@ static int32_t post(void *begun, uint32_t stream, const void *data, uint64_t len
     return sem_post(begun);
 }
 
+/* Where the other manager cannot be reached, what there is is not asked for one by one. */
+static void test_all_are_let_go_of(void **state)
+{
+    (void)state;
+    enum { SANDBOXES = 64 };
+    char id[ENCLAVE_ID_SIZE];
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    for (int i = 0; i < SANDBOXES; i++) {
+        delegate_sandbox(outer, NULL, id);
+    }
+    atomic_store(&there.fails, ENCLAVE_EUNREACHABLE);
+    assert_int_equal(enclave_manager_cleanup_all_sandboxes(outer, &err), ENCLAVE_EUNREACHABLE);
+    atomic_store(&there.fails, 0);
+    assert_in_range(atomic_load(&there.deleted), 1, 16); /* by several threads at once */
+    assert_int_equal(atomic_load(&there.handles), 0);
+    assert_int_equal(enclave_manager_delete_sandbox(outer, id, &err), 0); /* it is there still */
+}
+
 struct hanging {
     char id[ENCLAVE_ID_SIZE];
     sem_t begun;
@@ -684,6 +702,20 @@ static void *hang(void *arg)
     return NULL;
 }
 
+/* Which stops it too: one call. */
+static void test_delete_unused(void **state)
+{
+    (void)state;
+    char id[ENCLAVE_ID_SIZE];
+    delegate_sandbox(outer, NULL, id);
+    enclave_result_free(support_run(outer, id, SAY_A, NULL));
+    assert_int_equal(enclave_manager_delete_sandbox(outer, id, NULL), 0);
+    assert_int_equal(atomic_load(&there.stopped), 0);
+    assert_int_equal(atomic_load(&there.deleted), 1);
+    assert_int_equal(atomic_load(&there.handles), 0);
+    assert_false(delegate_has_sandbox(inner, id));
+}
+
 /* Executions under way end first. */
 static void test_delete_while_it_runs(void **state)
 {
@@ -699,6 +731,7 @@ static void test_delete_while_it_runs(void **state)
     assert_int_equal(hanging.code, 0);
     assert_int_equal(hanging.cause, ENCLAVE_CAUSE_BACKEND_LOST);
     assert_false(delegate_has_sandbox(outer, hanging.id));
+    assert_int_equal(atomic_load(&there.stopped), 1);
     (void)sem_destroy(&hanging.begun);
 }
 
@@ -727,6 +760,8 @@ int main(void)
         WITH(test_pool),
         WITH(test_pool_of_gone),
         WITH(test_keep),
+        WITH(test_all_are_let_go_of),
+        WITH(test_delete_unused),
         WITH(test_delete_while_it_runs),
     };
     return cmocka_run_group_tests_name("delegate", tests, NULL, NULL);

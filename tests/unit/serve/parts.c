@@ -6,6 +6,7 @@
 #include "address.h"
 #include "body.h"
 #include "jobs.h"
+#include "memory.h"
 #include "strmap.h"
 
 #include <pthread.h>
@@ -21,43 +22,75 @@
 
 static void test_a_body_grows_within_its_limit(void **state)
 {
-    struct body body = {.limit = 10000};
-    atomic_size_t all = 0;
+    struct memory *memory = memory_new(1 << 20);
+    struct body body = {.memory = memory, .limit = 10000};
     char piece[1000];
     (void)state;
 
     memset(piece, 'x', sizeof piece);
     for (int i = 0; i < 10; i++) {
-        body_take(&body, piece, sizeof piece, &all, 1 << 20);
+        body_take(&body, piece, sizeof piece);
     }
     assert_int_equal(body.length, 10000);
     assert_int_equal(strlen(body.data), 10000);
-    assert_int_equal(all, body.room);
-    body_take(&body, piece, 1, &all, 1 << 20);
+    assert_int_equal(body.room, 10001); /* no more than its limit and the NUL */
+    assert_int_equal(memory_held(memory), body.room);
+    body_take(&body, piece, 1);
     assert_true(body.over);
     assert_int_equal(body.length, 0);
-    assert_int_equal(all, 0);
-    body_take(&body, piece, 1, &all, 1 << 20);
+    assert_int_equal(memory_held(memory), 0);
+    body_take(&body, piece, 1);
     assert_int_equal(body.received, 10002);
-    body_drop(&body, &all);
-    assert_int_equal(all, 0);
+    body_drop(&body);
+    assert_int_equal(memory_held(memory), 0);
+    memory_free(memory);
 }
 
 static void test_bodies_share_a_limit(void **state)
 {
-    struct body first = {.limit = 10000}, second = {.limit = 10000};
-    atomic_size_t all = 0;
+    struct memory *memory = memory_new(10000);
+    struct body first = {.memory = memory, .limit = 10000}, second = first;
     char piece[5000] = "";
     (void)state;
 
-    body_take(&first, piece, sizeof piece, &all, 10000);
-    assert_false(first.starved);
-    body_take(&second, piece, sizeof piece, &all, 10000);
-    assert_true(second.starved);
-    assert_int_equal(all, first.room);
-    body_drop(&first, &all);
-    body_drop(&second, &all);
-    assert_int_equal(all, 0);
+    body_take(&first, piece, sizeof piece);
+    assert_null(first.starved);
+    body_take(&second, piece, sizeof piece);
+    assert_non_null(second.starved);
+    assert_int_equal(memory_held(memory), first.room);
+    body_drop(&first);
+    body_drop(&second);
+    assert_int_equal(memory_held(memory), 0);
+    memory_free(memory);
+}
+
+/* However much one caller holds, the next has as much as it leaves; alone and without a name it may have all. */
+static void test_memory_is_shared(void **state)
+{
+    static const char greedy[] = "greedy", modest[] = "modest";
+    struct memory *memory = memory_new(1000);
+    const char *why;
+    (void)state;
+
+    assert_non_null(memory);
+    assert_null(memory_take(memory, greedy, 500));
+    why = memory_take(memory, greedy, 1);
+    assert_non_null(why);
+    assert_non_null(strstr(why, "this key"));
+    assert_non_null(strstr(why, "max_buffered"));
+    assert_null(memory_take(memory, greedy, 0)); /* an empty file */
+    assert_null(memory_take(memory, modest, 250));
+    assert_non_null(memory_take(memory, modest, 1));
+    assert_int_equal(memory_held(memory), 750);
+    memory_give(memory, greedy, 500);
+    assert_null(memory_take(memory, modest, 250));
+    memory_give(memory, modest, 500);
+    assert_null(memory_take(memory, NULL, 1000));
+    assert_non_null(memory_take(memory, NULL, 1));
+    assert_non_null(memory_take(memory, NULL, SIZE_MAX));
+    memory_give(memory, NULL, 1000);
+    assert_int_equal(memory_held(memory), 0);
+    memory_free(memory);
 }
 
 static void test_names(void **state)
@@ -214,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_body_grows_within_its_limit),
         cmocka_unit_test(test_bodies_share_a_limit),
+        cmocka_unit_test(test_memory_is_shared),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_jobs_are_bounded),
         cmocka_unit_test(test_jobs_are_shared),
