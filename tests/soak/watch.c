@@ -5,7 +5,8 @@
  */
 #include "watch.h"
 
-#include <dirent.h>
+#include "footprint.h"
+
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,37 +14,6 @@
 #include <time.h>
 
 enum { LOOKS = 600, LOOK_MS = 50, ALIKE = 4 };
-
-static int count_entries(const char *path)
-{
-    DIR *dir = opendir(path);
-    int count = 0;
-
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        count += entry->d_name[0] != '.';
-    }
-    if (dir) {
-        (void)closedir(dir);
-    }
-    return count;
-}
-
-static long resident_kib(void)
-{
-    FILE *file = fopen("/proc/self/status", "re");
-    char line[256];
-    long kib = 0;
-
-    while (file && fgets(line, sizeof line, file)) {
-        if (strncmp(line, "VmRSS:", 6) == 0) {
-            kib = strtol(line + 6, NULL, 10);
-        }
-    }
-    if (file) {
-        (void)fclose(file);
-    }
-    return kib;
-}
 
 static int number(json_object *object, const char *key)
 {
@@ -75,20 +45,18 @@ int watch_take(struct enclave_manager *manager, const char *pool, int size,
                struct sample *ret_sample)
 {
     const struct timespec step = {0, LOOK_MS * 1000000L};
-    struct sample now = {0};
+    struct footprint last = {0};
 
     for (int i = 0, alike = 0; i < LOOKS; i++) {
         int rests = is_at_rest(manager, pool, size);
-        int descriptors = count_entries("/proc/self/fd"),
-            threads = count_entries("/proc/self/task");
+        struct footprint now = footprint_now();
 
-        alike = rests && descriptors == now.descriptors && threads == now.threads ? alike + 1 : 0;
-        now.descriptors = descriptors;
-        now.threads = threads;
+        alike = rests && now.fds == last.fds && now.threads == last.threads ? alike + 1 : 0;
+        last = now;
         if (alike == ALIKE) {
-            ret_sample->resident_kib = resident_kib();
-            ret_sample->descriptors = descriptors;
-            ret_sample->threads = threads;
+            ret_sample->resident_kib = now.rss_kib;
+            ret_sample->descriptors = now.fds;
+            ret_sample->threads = now.threads;
             return 0;
         }
         (void)nanosleep(&step, NULL);

@@ -8,7 +8,6 @@
 #include "engine_query.h"
 
 #include <curl/curl.h>
-#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -399,35 +398,4 @@ static int started(const char *instance)
 int64_t engine_wait_ended(const char *instance, int64_t limit_ms)
 {
     return wait_until(started, instance, limit_ms);
-}
-
-static int count_entries(const char *path)
-{
-    DIR *dir = opendir(path);
-    int count = 0;
-
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        count += entry->d_name[0] != '.';
-    }
-    if (dir) {
-        (void)closedir(dir);
-    }
-    return count;
-}
-
-struct footprint footprint_now(void)
-{
-    struct footprint now = {count_entries("/proc/self/fd"), count_entries("/proc/self/task"), 0};
-    char line[256];
-    FILE *file = fopen("/proc/self/status", "re");
-
-    while (file && fgets(line, sizeof line, file)) {
-        if (strncmp(line, "VmRSS:", 6) == 0) {
-            now.rss_kib = strtol(line + 6, NULL, 10);
-        }
-    }
-    if (file) {
-        (void)fclose(file);
-    }
-    return now;
 }

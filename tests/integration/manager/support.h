@@ -10,6 +10,8 @@
 #ifndef ENCLAVE_TEST_SUPPORT_H
 #define ENCLAVE_TEST_SUPPORT_H
 
+#include "footprint.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,12 +117,5 @@ int engine_unstarted(const char *instance);
 /* Until all that were started are gone; otherwise as engine_wait_empty(). */
 int64_t engine_wait_ended(const char *instance, int64_t limit_ms);
 int64_t engine_wait_empty(const char *instance, int64_t limit_ms);
-
-struct footprint {
-    int fds;
-    int threads;
-    long rss_kib;
-};
-struct footprint footprint_now(void);
 
 #endif

@@ -3,21 +3,13 @@
 
 #include "cmocka_all.h"
 
-#include <errno.h>
 #include <ftw.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/timerfd.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-#define MAX_CONNECTIONS 512
-#define MAX_LOG ((size_t)1 << 20)
 
 struct fake {
     char folder[64];
@@ -27,44 +19,9 @@ struct fake {
     int podman;
     fake_answer_fn answer;
     void *ctx;
-    int listener;
-    pthread_t acceptor;
-    int running;
-    pthread_mutex_t lock; /* guards what follows, and api and min */
-    int fds[MAX_CONNECTIONS];
-    pthread_t threads[MAX_CONNECTIONS];
-    unsigned count;    /* of fds and threads */
-    unsigned accepted; /* in all */
-    char *log;         /* requests, each followed by a NUL */
-    size_t log_length;
+    struct fake_server *server;
+    pthread_mutex_t lock; /* guards api, min and podman */
 };
-
-struct connection {
-    struct fake *fake;
-    int fd;
-};
-
-void fake_send_bytes(int fd, const void *data, size_t length)
-{
-    const char *bytes = data;
-
-    while (length > 0) {
-        ssize_t n = send(fd, bytes, length, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return;
-        }
-        bytes += n;
-        length -= (size_t)n;
-    }
-}
-
-void fake_send(int fd, const char *text)
-{
-    fake_send_bytes(fd, text, strlen(text));
-}
 
 void fake_send_answer(int fd, int status, const char *body)
 {
@@ -75,14 +32,6 @@ void fake_send_answer(int fd, int status, const char *body)
              status, strlen(body));
     fake_send(fd, head);
     fake_send(fd, body);
-}
-
-void fake_wait_for_close(int fd)
-{
-    char sink[4096];
-
-    while (recv(fd, sink, sizeof sink, 0) > 0) {
-    }
 }
 
 void fake_set_podman(struct fake *fake)
@@ -120,38 +69,10 @@ static void answer_version(struct fake *fake, int fd)
     fake_send_answer(fd, 200, body);
 }
 
-static void record(struct fake *fake, const char *request)
+static int answer(void *ctx, int fd, const char *request)
 {
-    size_t length = strlen(request) + 1;
+    struct fake *fake = ctx;
 
-    pthread_mutex_lock(&fake->lock);
-    if (fake->log_length + length <= MAX_LOG) {
-        memcpy(fake->log + fake->log_length, request, length);
-        fake->log_length += length;
-    }
-    pthread_mutex_unlock(&fake->lock);
-}
-
-/* Bytes of a whole request at the front of `data`, or 0. */
-static size_t request_length(const char *data, size_t length)
-{
-    const char *end = strstr(data, "\r\n\r\n");
-    const char *field = strcasestr(data, "\r\ncontent-length:");
-    size_t head, body = 0;
-
-    if (!end) {
-        return 0;
-    }
-    head = (size_t)(end - data) + 4;
-    if (field && field < end) {
-        body = strtoul(field + strlen("\r\ncontent-length:"), NULL, 10);
-    }
-    return length >= head + body ? head + body : 0;
-}
-
-static int answer(struct fake *fake, int fd, const char *request)
-{
-    record(fake, request);
     if (strncmp(request, "GET /_ping ", 11) == 0) {
         answer_ping(fake, fd);
         return 1;
@@ -163,86 +84,14 @@ static int answer(struct fake *fake, int fd, const char *request)
     return fake->answer(fake->ctx, fd, request);
 }
 
-static void *serve(void *arg)
-{
-    struct connection connection = *(struct connection *)arg;
-    char data[65536];
-    size_t length = 0;
-    int keep = 1;
-
-    free(arg);
-    while (keep) {
-        ssize_t n = recv(connection.fd, data + length, sizeof data - length - 1, 0);
-        size_t whole;
-        if (n <= 0) {
-            break;
-        }
-        length += (size_t)n;
-        data[length] = '\0';
-        while (keep && length > 0 && (whole = request_length(data, length)) > 0) {
-            char saved = data[whole];
-            data[whole] = '\0';
-            keep = answer(connection.fake, connection.fd, data);
-            data[whole] = saved;
-            length -= whole;
-            memmove(data, data + whole, length + 1);
-        }
-    }
-    shutdown(connection.fd, SHUT_RDWR);
-    return NULL;
-}
-
-static void *accept_all(void *arg)
-{
-    struct fake *fake = arg;
-    int fd;
-
-    while ((fd = accept4(fake->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-        struct connection *connection = malloc(sizeof *connection);
-        *connection = (struct connection){fake, fd};
-        pthread_mutex_lock(&fake->lock);
-        assert_true(fake->count < MAX_CONNECTIONS);
-        fake->fds[fake->count] = fd;
-        pthread_create(&fake->threads[fake->count], NULL, serve, connection);
-        fake->count++;
-        fake->accepted++;
-        pthread_mutex_unlock(&fake->lock);
-    }
-    return NULL;
-}
-
 void fake_start(struct fake *fake)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-
-    snprintf(name.sun_path, sizeof name.sun_path, "%s/engine.sock", fake->folder);
-    fake->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fake->listener >= 0);
-    assert_int_equal(bind(fake->listener, (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(listen(fake->listener, 64), 0);
-    assert_int_equal(pthread_create(&fake->acceptor, NULL, accept_all, fake), 0);
-    fake->running = 1;
+    fake_server_start(fake->server);
 }
 
 void fake_stop(struct fake *fake)
 {
-    char path[128];
-
-    if (!fake->running) {
-        return;
-    }
-    snprintf(path, sizeof path, "%s/engine.sock", fake->folder);
-    unlink(path);
-    shutdown(fake->listener, SHUT_RDWR);
-    pthread_join(fake->acceptor, NULL);
-    close(fake->listener);
-    for (unsigned i = 0; i < fake->count; i++) {
-        shutdown(fake->fds[i], SHUT_RDWR);
-        pthread_join(fake->threads[i], NULL);
-        close(fake->fds[i]);
-    }
-    fake->count = 0;
-    fake->running = 0;
+    fake_server_stop(fake->server);
 }
 
 void fake_set_api(struct fake *fake, const char *api, const char *min)
@@ -258,8 +107,6 @@ struct fake *fake_new(const char *api, const char *min, fake_answer_fn answer_fn
     struct fake *fake = calloc(1, sizeof *fake);
 
     assert_non_null(fake);
-    fake->log = calloc(1, MAX_LOG);
-    assert_non_null(fake->log);
     fake->answer = answer_fn;
     fake->ctx = ctx;
     pthread_mutex_init(&fake->lock, NULL);
@@ -267,7 +114,7 @@ struct fake *fake_new(const char *api, const char *min, fake_answer_fn answer_fn
     snprintf(fake->folder, sizeof fake->folder, "/tmp/enclave-test-XXXXXX");
     assert_non_null(mkdtemp(fake->folder));
     snprintf(fake->address, sizeof fake->address, "unix://%s/engine.sock", fake->folder);
-    fake_start(fake);
+    fake->server = fake_server_new(fake->address + strlen("unix://"), answer, fake);
     return fake;
 }
 
@@ -279,10 +126,9 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 
 void fake_free(struct fake *fake)
 {
-    fake_stop(fake);
+    fake_server_free(fake->server);
     nftw(fake->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     pthread_mutex_destroy(&fake->lock);
-    free(fake->log);
     free(fake);
 }
 
@@ -298,24 +144,12 @@ const char *fake_folder(const struct fake *fake)
 
 unsigned fake_connections(struct fake *fake)
 {
-    unsigned count;
-
-    pthread_mutex_lock(&fake->lock);
-    count = fake->accepted;
-    pthread_mutex_unlock(&fake->lock);
-    return count;
+    return fake_server_connections(fake->server);
 }
 
 unsigned fake_requests(struct fake *fake, const char *part)
 {
-    unsigned count = 0;
-
-    pthread_mutex_lock(&fake->lock);
-    for (size_t i = 0; i < fake->log_length; i += strlen(fake->log + i) + 1) {
-        count += strstr(fake->log + i, part) != NULL;
-    }
-    pthread_mutex_unlock(&fake->lock);
-    return count;
+    return fake_server_requests(fake->server, part);
 }
 
 struct engine *fake_engine(const struct fake *fake)
@@ -333,17 +167,6 @@ struct engine *fake_engine(const struct fake *fake)
         fail_msg("%s", err.message);
     }
     return engine;
-}
-
-int fake_cancel_after(int ms)
-{
-    struct itimerspec when = {
-        .it_value = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L + 1}};
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-
-    assert_true(fd >= 0);
-    assert_int_equal(timerfd_settime(fd, 0, &when, NULL), 0);
-    return fd;
 }
 
 long fake_now_ms(void)

@@ -7,16 +7,9 @@
 #define ENCLAVE_TEST_FAKE_H
 
 #include "engine.h"
-
-#include <stddef.h>
+#include "fake_server.h"
 
 struct fake;
-
-/*
- * Answer one request on `fd`; `request` is its head and body, NUL-terminated. Returns 1 to keep the
- * connection, 0 to close it. Called by the connection's own thread.
- */
-typedef int (*fake_answer_fn)(void *ctx, int fd, const char *request);
 
 /* It answers /_ping and /version by itself, with `api` ("1.41") and `min`; either may be NULL: no
  * such header, no such member. */
@@ -39,15 +32,8 @@ unsigned fake_requests(struct fake *fake, const char *part);
 /* An engine for it. Fails the test when that does not work. */
 struct engine *fake_engine(const struct fake *fake);
 
-void fake_send(int fd, const char *text);
-void fake_send_bytes(int fd, const void *data, size_t length);
 /* A whole answer with Content-Length. */
 void fake_send_answer(int fd, int status, const char *body);
-/* Wait until the other side has closed. */
-void fake_wait_for_close(int fd);
-
-/* An fd that becomes readable after `ms`, for cancelling; close it. */
-int fake_cancel_after(int ms);
 long fake_now_ms(void);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fake_server.h"
+#include "fake_remote.h"
 
 #include "../engine/cmocka_all.h"
 
@@ -56,7 +56,7 @@ static int answer(void *ctx, int fd, const char *request)
 static int32_t list(struct script script, const char *more, struct text *text,
                     struct enclave_error *err)
 {
-    struct fake_server *server = fake_server_new(answer, &script);
+    struct fake_server *server = fake_server_new(NULL, answer, &script);
     struct remote *remote = fake_server_remote(server, more);
     struct enclave_sink sink = text_sink(text);
     int32_t r = remote_list(remote, 0, &sink, err);
@@ -215,11 +215,11 @@ static int refuse_all(void *ctx, int fd, const char *request)
 
 static void test_redirect(void **state)
 {
-    struct fake_server *other = fake_server_new(refuse_all, NULL);
+    struct fake_server *other = fake_server_new(NULL, refuse_all, NULL);
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     char headers[128], more[128], path[] = "/tmp/enclave-key-XXXXXX";
     struct script script = {.status = 307, .headers = headers, .body = ""};
-    struct fake_server *server = fake_server_new(answer, &script);
+    struct fake_server *server = fake_server_new(NULL, answer, &script);
     struct text *text = malloc(sizeof *text);
     struct enclave_sink sink = text_sink(text);
     int fd = mkstemp(path); /* 0600 */
@@ -268,7 +268,7 @@ static void test_key_not_in_the_open(void **state)
 static void check_probe(struct script script, int32_t code, const char *part)
 {
     struct enclave_error err = ENCLAVE_ERROR_INIT;
-    struct fake_server *server = fake_server_new(answer, &script);
+    struct fake_server *server = fake_server_new(NULL, answer, &script);
     struct remote *remote = fake_server_remote(server, ",\"retry_timeout\":20");
     struct text *text = malloc(sizeof *text);
     struct enclave_sink sink = text_sink(text);

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fake_server.h"
+#include "fake_remote.h"
 #include "sandbox.h"
 
 #include "../engine/cmocka_all.h"
@@ -68,7 +68,7 @@ static struct setup *setup_new(struct script script, const char *more)
 
     assert_non_null(setup);
     memcpy(&setup->script, &script, sizeof script);
-    setup->server = fake_server_new(answer, &setup->script);
+    setup->server = fake_server_new(NULL, answer, &setup->script);
     setup->remote = fake_server_remote(setup->server, more);
     setup->err.size = sizeof setup->err;
     return setup;

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fake_server.h"
+#include "fake_remote.h"
 #include "sandbox.h"
 
 #include "../engine/cmocka_all.h"
@@ -54,7 +54,7 @@ static struct setup *setup_new(struct script script)
 
     assert_non_null(setup);
     setup->script = script;
-    setup->server = fake_server_new(answer, &setup->script);
+    setup->server = fake_server_new(NULL, answer, &setup->script);
     setup->remote = fake_server_remote(setup->server, "");
     setup->sandbox = sandbox_new(setup->remote, "abc");
     setup->sink = text_sink(&setup->text);

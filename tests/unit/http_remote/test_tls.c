@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fake_server.h"
+#include "fake_remote.h"
 
 #include "../../fault/certificates.h"
 #include "../../fault/program.h"

@@ -12,16 +12,18 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_CONNECTIONS 256
+#define MAX_CONNECTIONS 512
 #define MAX_LOG ((size_t)1 << 20)
 #define MAX_REQUEST ((size_t)1 << 20)
 
 struct fake_server {
     fake_answer_fn answer;
     void *ctx;
+    char path[108]; /* of its Unix socket; "": it has a port */
     int port;
     int listener;
     pthread_t acceptor;
@@ -41,48 +43,25 @@ struct connection {
     int fd;
 };
 
-/* ----------------------------------------------------------------------------------- answering */
+/* ------------------------------------------------------------------------------------- sending */
 
-void fake_send(int fd, const char *text)
+void fake_send_bytes(int fd, const void *data, size_t length)
 {
-    size_t length = strlen(text);
+    const char *bytes = data;
 
     while (length > 0) {
-        ssize_t n = send(fd, text, length, MSG_NOSIGNAL);
+        ssize_t n = send(fd, bytes, length, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR) {
             return;
         }
-        text += n > 0 ? n : 0;
+        bytes += n > 0 ? n : 0;
         length -= n > 0 ? (size_t)n : 0;
     }
 }
 
-static void answer_as(int fd, const char *name, int status, const char *headers, const char *body)
+void fake_send(int fd, const char *text)
 {
-    char head[1024];
-
-    snprintf(head, sizeof head,
-             "HTTP/1.1 %d X\r\nServer: %s\r\nContent-Type: application/json\r\n%s"
-             "Content-Length: %zu\r\n\r\n",
-             status, name, headers, strlen(body));
-    fake_send(fd, head);
-    fake_send(fd, body);
-}
-
-void fake_answer(int fd, int status, const char *headers, const char *body)
-{
-    answer_as(fd, "enclave/0.1.0", status, headers, body);
-}
-
-void fake_answer_foreign(int fd, int status, const char *body)
-{
-    answer_as(fd, "uvicorn", status, "", body);
-}
-
-void fake_stream(int fd)
-{
-    fake_send(fd, "HTTP/1.1 200 OK\r\nServer: enclave/0.1.0\r\nConnection: close\r\n"
-                  "Content-Type: application/x-ndjson\r\n\r\n");
+    fake_send_bytes(fd, text, strlen(text));
 }
 
 void fake_wait_for_close(int fd)
@@ -176,20 +155,38 @@ static void *accept_all(void *arg)
     return NULL;
 }
 
-void fake_server_start(struct fake_server *server)
+static int listen_on_port(int *port)
 {
     struct sockaddr_in name = {.sin_family = AF_INET,
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                               .sin_port = htons((uint16_t)server->port)};
+                               .sin_port = htons((uint16_t)*port)};
     socklen_t size = sizeof name;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(server->listener >= 0);
-    setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    assert_int_equal(bind(server->listener, (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(getsockname(server->listener, (struct sockaddr *)&name, &size), 0);
+    assert_true(fd >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+    *port = ntohs(name.sin_port);
+    return fd;
+}
+
+static int listen_on_path(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    return fd;
+}
+
+void fake_server_start(struct fake_server *server)
+{
+    server->listener =
+        server->path[0] ? listen_on_path(server->path) : listen_on_port(&server->port);
     assert_int_equal(listen(server->listener, 64), 0);
-    server->port = ntohs(name.sin_port);
     assert_int_equal(pthread_create(&server->acceptor, NULL, accept_all, server), 0);
     server->running = 1;
 }
@@ -204,6 +201,9 @@ void fake_server_stop(struct fake_server *server)
     if (!server->running) {
         return;
     }
+    if (server->path[0]) {
+        unlink(server->path);
+    }
     shutdown(server->listener, SHUT_RDWR);
     pthread_join(server->acceptor, NULL);
     close(server->listener);
@@ -216,13 +216,14 @@ void fake_server_stop(struct fake_server *server)
     server->running = 0;
 }
 
-struct fake_server *fake_server_new(fake_answer_fn answer, void *ctx)
+struct fake_server *fake_server_new(const char *path, fake_answer_fn answer, void *ctx)
 {
     struct fake_server *server = calloc(1, sizeof *server);
 
     assert_non_null(server);
     server->answer = answer;
     server->ctx = ctx;
+    snprintf(server->path, sizeof server->path, "%s", path ? path : "");
     server->log = malloc(MAX_LOG);
     assert_non_null(server->log);
     pthread_mutex_init(&server->lock, NULL);
@@ -288,65 +289,12 @@ void fake_server_wait(struct fake_server *server, const char *part, unsigned cou
     assert_int_equal(late, 0);
 }
 
-/* ----------------------------------------------------------------------------------- the backend */
-
-static void ignore_log(void *ctx, uint32_t level, const char *message)
-{
-    (void)ctx, (void)level, (void)message;
-}
-
-struct remote *fake_remote(const char *base_url, const char *more)
-{
-    static const struct enclave_host host = {.size = sizeof host, .log = ignore_log};
-    struct enclave_error err = ENCLAVE_ERROR_INIT;
-    void *backend = NULL;
-    char options[2048];
-
-    snprintf(options, sizeof options,
-             "{\"remote_type\":\"auto\",\"insecure\":false,\"connect_timeout\":5,"
-             "\"request_timeout\":20,\"retry_timeout\":0,\"idle_connections\":8,"
-             "\"max_answer_size\":1048576,\"base_url\":\"%s\"%s}",
-             base_url, more);
-    if (remote_open(&host, options, &backend, &err) != 0) {
-        fail_msg("%s", err.message);
-    }
-    return backend;
-}
-
-struct remote *fake_server_remote(const struct fake_server *server, const char *more)
-{
-    char url[64];
-
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", server->port);
-    return fake_remote(url, more);
-}
-
 int fake_cancel_after(int ms)
 {
-    struct itimerspec when = {.it_value = {ms / 1000, ms % 1000 * 1000000 + 1}};
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    struct itimerspec when = {.it_value = {ms / 1000, ms % 1000 * 1000000L + 1}};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
     assert_true(fd >= 0);
     assert_int_equal(timerfd_settime(fd, 0, &when, NULL), 0);
     return fd;
-}
-
-static int32_t write_text(void *ctx, const void *data, uint64_t length)
-{
-    struct text *text = ctx;
-
-    if (length >= sizeof text->data - text->length) {
-        return ENCLAVE_ETOOBIG;
-    }
-    memcpy(text->data + text->length, data, length);
-    text->length += length;
-    text->data[text->length] = '\0';
-    return 0;
-}
-
-struct enclave_sink text_sink(struct text *text)
-{
-    text->length = 0;
-    text->data[0] = '\0';
-    return (struct enclave_sink){sizeof(struct enclave_sink), 0, text, write_text};
 }
