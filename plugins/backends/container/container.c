@@ -192,7 +192,8 @@ int32_t container_wait(const struct container_api *api, const char *name, int re
 
     (void)snprintf(path, sizeof path, "/containers/%s/wait?condition=%s", name,
                    removed ? "removed" : "not-running");
-    rc = engine_request(api->engine, "POST", path, NULL, api->timeout_ms, -1, &status, &answer, err);
+    rc =
+        engine_request(api->engine, "POST", path, NULL, api->timeout_ms, -1, &status, &answer, err);
     if (rc) {
         return status == 404 ? 0 : rc;
     }
@@ -222,7 +223,8 @@ int32_t container_remove(const struct container_api *api, const char *name,
         rc = request(api, "DELETE", -1, &status, err, "/containers/%s?force=1&v=1", name);
         if (status == 409) {
             (void)container_wait(api, name, 1, NULL);
-        } else if (status != 500) { /* Podman, when it ended by itself just before it was to be killed */
+        } else if (status !=
+                   500) { /* Podman, when it ended by itself just before it was to be killed */
             break;
         }
     }
