@@ -85,11 +85,12 @@ function(enclave_add_static_program name)
     install(PROGRAMS ${program} DESTINATION ${ENCLAVE_PLUGIN_INSTALL_DIR})
 endfunction()
 
-# enclave_add_test(NAME SOURCES... [LIBRARIES...] [LABELS...] [TIMEOUT N] [SERIAL] [NO_SANITIZER | NO_TSAN]): a CMocka
-# program run by ctest; alone with SERIAL; not under sanitizers, or not the one for threads, where these would find
-# nothing that another test does not have them look at.
+# enclave_add_test(NAME SOURCES... [LIBRARIES...] [LABELS...] [TIMEOUT N] [COST N] [NO_SANITIZER | NO_TSAN]): a
+# CMocka program run by ctest; not under sanitizers, or not the one for threads, where these would find
+# nothing that another test does not have them look at. COST is about how many seconds it takes: the longest begin first,
+# so that none of them is what the others have left to wait for; 1 unless given.
 function(enclave_add_test name)
-    cmake_parse_arguments(TEST "SERIAL;NO_SANITIZER;NO_TSAN" "TIMEOUT" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+    cmake_parse_arguments(TEST "NO_SANITIZER;NO_TSAN" "TIMEOUT;COST" "SOURCES;LIBRARIES;LABELS" ${ARGN})
     if((TEST_NO_SANITIZER AND ENCLAVE_SANITIZE) OR (TEST_NO_TSAN AND ENCLAVE_SANITIZE STREQUAL "thread"))
         return()
     endif()
@@ -101,7 +102,7 @@ function(enclave_add_test name)
         set(TEST_TIMEOUT 120)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}" SKIP_RETURN_CODE 77)
-    if(TEST_SERIAL)
-        set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+    if(TEST_COST)
+        set_tests_properties(${name} PROPERTIES COST ${TEST_COST})
     endif()
 endfunction()

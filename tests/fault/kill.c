@@ -159,7 +159,7 @@ static void test_a_killed_program_leaves_nothing(void **state)
         longest = took > longest ? took : longest;
     }
     printf("%d kills: gone after %lld ms at the latest\n", kills, (long long)longest);
-    assert_int_equal(engine_volumes(), volumes);
+    expect_no_more_volumes(volumes);
 }
 
 /* The labels that a manager of this instance gave to a container. */

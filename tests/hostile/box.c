@@ -7,6 +7,7 @@
 
 #include <json.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,10 +193,18 @@ struct running {
     const char *tool;
     char *params;
     int64_t timeout_ms;
+    sem_t *printed; /* posted then, and at the end; NULL when nobody waits for it */
     struct enclave_result *result;
     struct enclave_error err;
     pthread_t thread;
 };
+
+static int32_t tell_printed(void *ctx, uint32_t stream, const void *data, uint64_t length)
+{
+    (void)stream, (void)data, (void)length;
+    (void)sem_post(ctx);
+    return 0;
+}
 
 static void *run_thread(void *ctx)
 {
@@ -203,8 +212,15 @@ static void *run_thread(void *ctx)
     struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
 
     options.timeout_ms = run->timeout_ms;
+    if (run->printed) {
+        options.output = tell_printed;
+        options.output_ctx = run->printed;
+    }
     (void)enclave_manager_execute_tool(run->boxes->manager, run->id, run->tool, run->params,
                                        &options, &run->result, &run->err);
+    if (run->printed) {
+        (void)sem_post(run->printed);
+    }
     return NULL;
 }
 
@@ -231,6 +247,10 @@ static struct enclave_result *running_free(struct running *run)
     struct enclave_result *result = run->result;
     struct enclave_error err = run->err;
 
+    if (run->printed) {
+        (void)sem_destroy(run->printed);
+        free(run->printed);
+    }
     free(run->id);
     free(run->params);
     free(run);
@@ -311,6 +331,22 @@ struct running *payload_start(struct boxes *boxes, const char *name, const char 
     struct running *run = running_new(boxes, boxes->id, tool, params, timeout_ms);
 
     assert_int_equal(pthread_create(&run->thread, NULL, run_thread, run), 0);
+    return run;
+}
+
+struct running *payload_begin(struct boxes *boxes, const char *name, const char *argument,
+                              int64_t timeout_ms)
+{
+    const char *tool;
+    json_object *params = payload_params(boxes, name, argument, &tool);
+    struct running *run = running_new(boxes, boxes->id, tool, params, timeout_ms);
+
+    run->printed = calloc(1, sizeof *run->printed);
+    assert_non_null(run->printed);
+    assert_int_equal(sem_init(run->printed, 0, 0), 0);
+    assert_int_equal(pthread_create(&run->thread, NULL, run_thread, run), 0);
+    while (sem_wait(run->printed) != 0) {
+    }
     return run;
 }
 

@@ -67,6 +67,9 @@ struct enclave_result *payload_run(struct boxes *boxes, const char *name, const 
 struct running;
 struct running *payload_start(struct boxes *boxes, const char *name, const char *argument,
                               int64_t timeout_ms);
+/* payload_start(), and wait until it has printed something. */
+struct running *payload_begin(struct boxes *boxes, const char *name, const char *argument,
+                              int64_t timeout_ms);
 struct enclave_result *payload_end(struct running *running);
 
 /* A command line for /bin/sh. */

@@ -33,8 +33,8 @@ try:
         while True:
             threading.Thread(target=stop.wait, daemon=True).start()
             got += 1
-    elif what == "zombies":  # as many as the limit lets be, and then 10,000 in all
-        while got < 10000:
+    elif what in ("zombies", "some-zombies"):  # as many as the limit lets be, and then so many in all
+        while got < (10000 if what == "zombies" else 2000):
             try:
                 if os.fork() == 0:
                     os._exit(0)

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CLIENTS = 32, KILLS = 5, KILLS_SAMPLED = 1 };
+enum { CLIENTS = 32, CLIENTS_SAMPLED = 16, KILLS = 5, KILLS_SAMPLED = 1 };
 
 /* One client: a sandbox that it keeps, with a file of its name, and others that it makes and deletes. */
 struct client {
@@ -29,6 +29,7 @@ struct client {
 };
 
 static atomic_int stopping;
+static pthread_barrier_t all_have_begun;
 
 static int32_t create(struct client *client, const char *key, char ret_id[ENCLAVE_ID_SIZE],
                       struct enclave_error *err)
@@ -86,11 +87,27 @@ static int32_t make_and_delete(struct client *client, int round, struct enclave_
     return r;
 }
 
+static int32_t begin(struct client *client, struct enclave_error *err)
+{
+    char command[64];
+
+    snprintf(command, sizeof command, "kept-%d-%d", (int)getpid(), client->number);
+    int32_t r = create(client, command, client->kept, err);
+    snprintf(command, sizeof command, "echo client %d >name", client->number);
+    return r ? r : shell(client, client->kept, command, "", err);
+}
+
 static void *run(void *arg)
 {
     struct client *client = arg;
     struct enclave_error err = ENCLAVE_ERROR_INIT;
+    int32_t begun = begin(client, &err);
 
+    pthread_barrier_wait(&all_have_begun);
+    if (begun < 0) {
+        snprintf(client->trouble, sizeof client->trouble, "%d %s", (int)begun, err.message);
+        return NULL;
+    }
     for (int round = 0; !atomic_load(&stopping); round++) {
         int32_t r = use_kept(client, &err);
         if (r == 0 && round % 8 == client->number % 8) {
@@ -103,22 +120,6 @@ static void *run(void *arg)
         }
     }
     return NULL;
-}
-
-static void begin(struct client *client, const struct served *served, int number)
-{
-    static const char *const more[] = {"backend http-remote.retry_timeout=120", NULL};
-    struct enclave_error err = ENCLAVE_ERROR_INIT;
-    char command[64];
-
-    client->manager = served_manager(served, more);
-    client->number = number;
-    snprintf(command, sizeof command, "kept-%d-%d", (int)getpid(), number);
-    if (create(client, command, client->kept, &err) != 0) {
-        fail_msg("%s", err.message);
-    }
-    snprintf(command, sizeof command, "echo client %d >name", number);
-    assert_int_equal(shell(client, client->kept, command, "", &err), 0);
 }
 
 static size_t count_listed(struct enclave_manager *manager)
@@ -136,11 +137,14 @@ static size_t count_listed(struct enclave_manager *manager)
 
 static void test_killed_under_load(void **state)
 {
+    static const char *const more[] = {"backend http-remote.retry_timeout=120", NULL};
     struct served *served = served_new("", 0);
     struct client *clients = calloc(CLIENTS, sizeof *clients);
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     char ini[512];
-    int executed = 0, lost = 0, kills = getenv("ENCLAVE_TEST_FULL") ? KILLS : KILLS_SAMPLED;
+    int full = getenv("ENCLAVE_TEST_FULL") != NULL;
+    int executed = 0, lost = 0, kills = full ? KILLS : KILLS_SAMPLED;
+    int count = full ? CLIENTS : CLIENTS_SAMPLED;
 
     (void)state;
     snprintf(ini, sizeof ini,
@@ -149,12 +153,13 @@ static void test_killed_under_load(void **state)
              (int)getpid(), served->folder);
     served_write(served, "server.ini", 0600, ini);
     served_start(served);
-    for (int i = 0; i < CLIENTS; i++) {
-        begin(&clients[i], served, i);
-    }
-    for (int i = 0; i < CLIENTS; i++) {
+    assert_int_equal(pthread_barrier_init(&all_have_begun, NULL, (unsigned)count + 1), 0);
+    for (int i = 0; i < count; i++) {
+        clients[i].manager = served_manager(served, more);
+        clients[i].number = i;
         assert_int_equal(pthread_create(&clients[i].thread, NULL, run, &clients[i]), 0);
     }
+    pthread_barrier_wait(&all_have_begun);
     for (int i = 0; i < kills; i++) {
         (void)poll(NULL, 0, 2000);
         served_signal(served, SIGKILL);
@@ -162,7 +167,7 @@ static void test_killed_under_load(void **state)
     }
     (void)poll(NULL, 0, 1000);
     atomic_store(&stopping, 1);
-    for (int i = 0; i < CLIENTS; i++) {
+    for (int i = 0; i < count; i++) {
         pthread_join(clients[i].thread, NULL);
         if (clients[i].trouble[0]) {
             print_error("client %d: %s\n", i, clients[i].trouble);
@@ -171,14 +176,14 @@ static void test_killed_under_load(void **state)
         lost += clients[i].lost;
     }
     print_message("%d executions, %d lost\n", executed, lost);
-    for (int i = 0; i < CLIENTS; i++) {
+    for (int i = 0; i < count; i++) {
         assert_string_equal(clients[i].trouble, "");
         if (use_kept(&clients[i], &err) != 0) {
             fail_msg("client %d: %s", i, err.message);
         }
     }
-    assert_int_equal(count_listed(clients[0].manager), CLIENTS);
-    for (int i = 0; i < CLIENTS; i++) {
+    assert_int_equal(count_listed(clients[0].manager), count);
+    for (int i = 0; i < count; i++) {
         enclave_manager_free(clients[i].manager); /* which deletes what it has made */
     }
     struct enclave_manager *last = served_manager(served, NULL);

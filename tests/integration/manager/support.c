@@ -369,6 +369,18 @@ int engine_volumes(void)
     return count;
 }
 
+void expect_no_more_volumes(int before)
+{
+    int64_t limit = now_ms() + 20000;
+    int now = engine_volumes();
+
+    while (now > before && now_ms() < limit) {
+        (void)usleep(50000);
+        now = engine_volumes();
+    }
+    assert_in_range(now, 0, before);
+}
+
 static int64_t wait_until(int (*left)(const char *instance), const char *instance, int64_t limit_ms)
 {
     int64_t start = now_ms();

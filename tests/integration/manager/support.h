@@ -111,6 +111,8 @@ int engine_containers(const char *instance);
 int engine_containers_at(const char *path, const char *instance);
 /* Volumes of the engine that no container uses and that have no name of their own. */
 int engine_volumes(void);
+/* There are no more of them than `before`; waited for, since those of others come and go. */
+void expect_no_more_volumes(int before);
 /* Wait until nothing of the instance is left; the milliseconds it took, or -1 after `limit_ms`. */
 /* Those that were made and never started. */
 int engine_unstarted(const char *instance);

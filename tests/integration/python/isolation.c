@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMEOUT_MS 20000
+#define TIMEOUT_MS 120000 /* for what is to end by itself, however busy the machine is */
 #define PLAIN_FOLDER "/dev/shm/plain/"
 
 static json_object *one_param(const char *key, json_object *value)
@@ -409,8 +409,13 @@ static void test_nothing_random_comes_twice(void **state)
     }
     call_at_once(callers);
     for (size_t i = 0; i < CALLERS; i++) {
-        char *kept = NULL, *text = callers[i].capture.out.data;
+        const struct capture *c = &callers[i].capture;
+        char *kept = NULL, *text = c->out.data;
 
+        if (c->error != 0 || c->exit_code != 0) {
+            fail_msg("call %zu: %s, exit code %d: %s", i, enclave_cause_name(c->cause),
+                     c->exit_code, c->error ? c->reason : "");
+        }
         for (char *line = text ? strtok_r(text, "\n", &kept) : NULL;
              line && count < CALLERS * LINES; line = strtok_r(NULL, "\n", &kept)) {
             lines[count++] = line;

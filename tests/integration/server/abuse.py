@@ -11,7 +11,7 @@ from served import Case, Server, main
 class Abuse(Case):
     options = {"server": "max_connections = 200\nallow_network = true"}
 
-    def raw(self, data, timeout=30):
+    def raw(self, data, timeout=60):
         """Send bytes as they are; status of the answer, 0 when there is none."""
         with self.server.socket(timeout) as connection:
             connection.sendall(data)
@@ -68,7 +68,7 @@ class Abuse(Case):
                      b"POST /sandbox/create HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
                      b"POST /sandbox/create HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
                      b"POST /sandbox/create HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"):
-            with self.server.socket(5) as connection:
+            with self.server.socket() as connection:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
                 answer = connection.recv(4096)
@@ -95,7 +95,7 @@ class Abuse(Case):
                         b"Transfer-Encoding: xchunked\r\n", b"Transfer-Encoding: chunked, identity\r\n",
                         b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding:\r\n",
                         b"Transfer-Encoding : chunked\r\n", b"Content-Length : 5\r\n"):
-            with self.server.socket(30) as connection:
+            with self.server.socket() as connection:
                 connection.sendall(b"POST /sweep HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
                 answer = connection.recv(65536)
                 self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (headers, answer))

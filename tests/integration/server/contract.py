@@ -427,12 +427,16 @@ class Limits(Case):
         ids = [self.server.create() for _ in range(4)]
         answer = self.server.call("POST", "/sandbox/create?sandbox_type=auto", {}, 429).json
         self.assertIn("max_sandboxes", answer["detail"])
-        threads = [threading.Thread(target=self.server.execute, args=(ids[0], ["sleep", "700"])) for _ in range(2)]
+        names = ("first", "second")
+        threads = [threading.Thread(target=self.server.execute, args=(ids[0], ["hang"]), kwargs={"execution_id": name})
+                   for name in names]
         for thread in threads:
             thread.start()
-        self.assertTrue(self.server.until(lambda: self.server.metric("http_executions_active") == 2, 0.6))
+        self.assertTrue(self.server.until(lambda: self.server.metric("http_executions_active") == 2))
         answer = self.server.execute(ids[0], ["out", "x"], 429).json
         self.assertEqual(answer["code"], "busy")
+        for name in names:
+            self.server.call("POST", "/execution/%s/cancel" % name)
         for thread in threads:
             thread.join()
         for id in ids:

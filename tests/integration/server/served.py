@@ -96,7 +96,7 @@ class Server:
         self.process = subprocess.Popen(
             [PROGRAM, "serve", "--config", self.config, "--listen", self.listen] + self.arguments,
             stdout=subprocess.DEVNULL, stderr=self.log_file, env=environment)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             with open(self.log_path) as file:
                 file.seek(offset)
@@ -117,7 +117,7 @@ class Server:
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 
-    def wait(self, seconds=30):
+    def wait(self, seconds=120):
         code = self.process.wait(seconds)
         self.log_file.close()
         return code
@@ -125,7 +125,7 @@ class Server:
     def stop(self):
         if self.process.poll() is None:
             self.signal()
-            code = self.wait(60)
+            code = self.wait()
         else:
             code = self.process.returncode
         log = self.log
@@ -235,7 +235,7 @@ class Server:
         text = self.request("GET", "/metrics").body.decode()
         return float(re.search(r"^enclave_%s (\S+)" % re.escape(name), text, re.M).group(1))
 
-    def until(self, condition, seconds=20):
+    def until(self, condition, seconds=60):
         """Wait until a condition holds; the last thing it said decides."""
         deadline = time.monotonic() + seconds * PATIENCE
         while not condition():

@@ -59,7 +59,7 @@ static int answer(void *ctx, int fd, const char *request)
     } else if (strstr(request, "/containers/a9")) {
         fake_send_answer(fd, 404, "{\"message\":\"somebody else was faster\"}");
     } else if (atomic_fetch_sub(&fails, 1) > 0) {
-        fake_send_answer(fd, 500, "{\"message\":\"not today\"}");
+        fake_send_answer(fd, 503, "{\"message\":\"not today\"}");
     } else {
         fake_send(fd, "HTTP/1.1 204 No Content\r\n\r\n");
     }
