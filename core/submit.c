@@ -65,6 +65,8 @@ struct submitter {
     uint64_t queued;
     uint64_t running;
     uint64_t completed;
+    uint64_t
+        telling; /* threads in an `ended` of the caller's: they take the next job by themselves */
     TAILQ_HEAD(, sandbox) lanes; /* with jobs that wait */
     LIST_HEAD(, job) tickets[BUCKETS];
     TAILQ_HEAD(, job) completions;
@@ -148,9 +150,8 @@ static struct job *job_new(struct sandbox *sandbox, const char *tool, const char
     return job;
 }
 
-/* Into a completion; the lock is held from here on. */
-static void complete(struct submitter *submitter, struct job *job, int32_t code,
-                     const char *message)
+/* No ticket names it any more; the lock is held from here on. */
+static void conclude(struct job *job, int32_t code, const char *message)
 {
     job->code = code;
     job->message =
@@ -158,11 +159,51 @@ static void complete(struct submitter *submitter, struct job *job, int32_t code,
     cancel_remove(job->callers, &job->watch); /* the caller may free it with the completion */
     job->callers = NULL;
     LIST_REMOVE(job, same);
+}
+
+/* To those that wait to be taken. */
+static void keep(struct submitter *submitter, struct job *job)
+{
     if (submitter->fd >= 0 && TAILQ_EMPTY(&submitter->completions)) {
         (void)eventfd_write(submitter->fd, 1);
     }
     TAILQ_INSERT_TAIL(&submitter->completions, job, row);
     submitter->completed++;
+}
+
+/* The result stays the job's as well. */
+static struct enclave_completion completion_of(const struct job *job)
+{
+    struct enclave_completion completion = ENCLAVE_COMPLETION_INIT;
+
+    completion.code = job->code;
+    completion.ticket = job->ticket;
+    completion.user_data = job->user_data;
+    completion.result = job->result;
+    if (job->code < 0) {
+        enclave_error_set(&completion.error, job->code, "%s",
+                          job->message ? job->message : enclave_error_text(job->code));
+    }
+    return completion;
+}
+
+/* 1: the caller has it, and the job is no more. The lock is let go meanwhile, so that the caller may submit the next. */
+static int tell(struct submitter *submitter, struct job *job)
+{
+    struct enclave_completion completion = completion_of(job);
+    uint64_t bytes = job->bytes;
+
+    submitter->telling++;
+    pthread_mutex_unlock(&submitter->lock);
+    int taken = job->options.ended(&completion) != 0;
+    if (taken) {
+        job->result = NULL;
+        job_free(job);
+    }
+    pthread_mutex_lock(&submitter->lock);
+    submitter->telling--;
+    submitter->bytes -= taken ? bytes : 0;
+    return taken;
 }
 
 /* ----------------------------------------------------------------------------------------- lanes */
@@ -229,7 +270,10 @@ static void run(struct submitter *submitter, struct job *job)
     submitter->running--;
     submitter->bytes += kept;
     job->bytes += kept;
-    complete(submitter, job, r, err.message);
+    conclude(job, r, err.message);
+    if (!job->options.ended || !tell(submitter, job)) {
+        keep(submitter, job);
+    }
 }
 
 /* 0: there was nothing to do for so long that the thread is not needed. */
@@ -297,7 +341,8 @@ static int32_t staff(struct submitter *submitter, struct enclave_error *err)
         wake(idle);
         return 0;
     }
-    if (submitter->threads >= submitter->manager->config.max_executions) {
+    if (submitter->threads >= submitter->manager->config.max_executions ||
+        submitter->queued <= submitter->telling) {
         return 0;
     }
     int r = thread_start(&thread, STACK, work, submitter);
@@ -337,7 +382,8 @@ void submitter_stop(struct submitter *submitter)
     pthread_mutex_lock(&submitter->lock);
     submitter->stopping = 1;
     while ((job = take(submitter))) {
-        complete(submitter, job, ENCLAVE_ECANCELLED, not_begun);
+        conclude(job, ENCLAVE_ECANCELLED, not_begun);
+        keep(submitter, job);
     }
     for (size_t i = 0; i < BUCKETS; i++) {
         LIST_FOREACH(job, &submitter->tickets[i], same)
@@ -515,7 +561,7 @@ int32_t enclave_manager_next_completion(struct enclave_manager *manager,
                                         struct enclave_completion *ret_completion,
                                         struct enclave_error *err)
 {
-    struct enclave_completion completion = ENCLAVE_COMPLETION_INIT;
+    struct enclave_completion completion;
     uint32_t size = ret_completion ? ret_completion->size : 0;
 
     if (!manager || size < sizeof completion.size) {
@@ -526,14 +572,7 @@ int32_t enclave_manager_next_completion(struct enclave_manager *manager,
     if (!job) {
         return enclave_error_set(err, ENCLAVE_ENOTFOUND, "next completion: none waits");
     }
-    completion.code = job->code;
-    completion.ticket = job->ticket;
-    completion.user_data = job->user_data;
-    completion.result = job->result;
-    if (job->code < 0) {
-        enclave_error_set(&completion.error, job->code, "%s",
-                          job->message ? job->message : enclave_error_text(job->code));
-    }
+    completion = completion_of(job);
     job->result = NULL;
     job_free(job);
     completion.size = size < sizeof completion ? size : (uint32_t)sizeof completion;
@@ -561,7 +600,8 @@ int32_t enclave_manager_cancel_ticket(struct enclave_manager *manager, uint64_t 
         enclave_cancel_trigger(job->options.cancel);
     } else if (job) {
         lane_remove(submitter, job);
-        complete(submitter, job, ENCLAVE_ECANCELLED, not_begun);
+        conclude(job, ENCLAVE_ECANCELLED, not_begun);
+        keep(submitter, job);
     }
     pthread_mutex_unlock(&submitter->lock);
     return job ? 0

@@ -278,6 +278,15 @@ ENCLAVE_API int32_t enclave_manager_get_stats(struct enclave_manager *manager, c
  */
 typedef int32_t (*enclave_output_fn)(void *ctx, uint32_t stream, const void *data, uint64_t length);
 
+struct enclave_completion; /* below, with enclave_manager_submit() */
+
+/*
+ * A submitted execution has ended. Called in the thread of the manager that ran it, whose stack is 256 KiB, and which runs
+ * others afterwards: it must not block. 1: the result is the caller's, and the completion does not come
+ * again; 0: it is to be taken as others are. What is pointed to is borrowed for the call.
+ */
+typedef int32_t (*enclave_ended_fn)(const struct enclave_completion *completion);
+
 struct enclave_execute_options {
     uint32_t size;  /* ENCLAVE_EXECUTE_OPTIONS_INIT sets it */
     uint32_t flags; /* 0 */
@@ -292,11 +301,12 @@ struct enclave_execute_options {
     const char *execution_id;      /* NULL: the manager makes one; comes back in the result */
     const void *stdin_data;        /* what the program reads from stdin; NULL: nothing */
     uint64_t stdin_length;
+    enclave_ended_fn ended; /* of a submitted one; NULL: the completion waits to be taken */
 };
 
 #define ENCLAVE_EXECUTE_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(struct enclave_execute_options), 0, -1, NULL, NULL, NULL, NULL, NULL, 0             \
+        sizeof(struct enclave_execute_options), 0, -1, NULL, NULL, NULL, NULL, NULL, 0, NULL       \
     }
 
 /* Status of a result. The words in JSON are the lower-case suffixes. */
@@ -377,8 +387,9 @@ ENCLAVE_API int32_t enclave_result_json(const struct enclave_result *result, cha
  * `options->output_ctx` and `options->cancel` are needed until the completion was taken.
  * `user_data` comes back in it untouched. `*ret_ticket` (may be NULL) is never 0 and not used
  * twice. `options->output` is called in a thread of the manager, whose stack is 256 KiB: it has to
- * copy and hand over. Does not block, except for an id that only another manager knows, the first
- * time. Errors: NOTFOUND (sandbox), INVALID, NOMEM; BUSY: the queue is full, or too many
+ * copy and hand over. `options->ended` saves the way through a loop; one that is cancelled before a
+ * thread has taken it comes as a completion only, which waits to be taken. Does not block, except
+ * for an id that only another manager knows, the first time. Errors: NOTFOUND (sandbox), INVALID, NOMEM; BUSY: the queue is full, or too many
  * completions wait to be taken. All others come with the completion.
  */
 ENCLAVE_API int32_t enclave_manager_submit(struct enclave_manager *manager, const char *id,

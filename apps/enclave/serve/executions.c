@@ -213,8 +213,6 @@ static void end(struct execution *execution, char *result, const struct enclave_
         enclave_free(result);
     } else if (result) {
         answer_text(request, MHD_HTTP_OK, result);
-        request->paced = true;
-        loop_answer_made(request->server->loop);
         request_resume(request);
     } else {
         answer_error(request, err);
@@ -227,18 +225,45 @@ static void end(struct execution *execution, char *result, const struct enclave_
     drop(execution);
 }
 
+static void take(const struct enclave_completion *completion)
+{
+    struct enclave_error err = completion->error;
+    char *text = NULL;
+
+    if (completion->code == 0) {
+        (void)enclave_result_json(completion->result, &text, &err);
+        enclave_result_free(completion->result);
+    }
+    end(completion->user_data, text, &err);
+}
+
+/* In the thread that ran it. Of a stream all has been handed over in this thread already: so is the end. */
+static int32_t on_ended(const struct enclave_completion *completion)
+{
+    const struct execution *execution = completion->user_data;
+
+    if (!execution->outflow) {
+        if (!loop_answer_at_once(execution->all->server->loop)) {
+            return 0;
+        }
+        execution->request->paced = true;
+    }
+    take(completion);
+    return 1;
+}
+
 void executions_take(struct executions *executions)
 {
     struct enclave_completion completion = ENCLAVE_COMPLETION_INIT;
 
     while (loop_may_answer(executions->server->loop) &&
            enclave_manager_next_completion(executions->server->manager, &completion, NULL) == 0) {
-        char *text = NULL;
-        if (completion.code == 0) {
-            (void)enclave_result_json(completion.result, &text, &completion.error);
-            enclave_result_free(completion.result);
+        const struct execution *execution = completion.user_data;
+        if (!execution->outflow) {
+            loop_answer_made(executions->server->loop);
+            execution->request->paced = true;
         }
-        end(completion.user_data, text, &completion.error);
+        take(&completion);
         completion = (struct enclave_completion)ENCLAVE_COMPLETION_INIT;
     }
 }
@@ -325,6 +350,7 @@ bool executions_begin(struct executions *executions, struct request *request,
     options.execution_id = what->execution_id;
     options.stdin_data = what->stdin_data;
     options.stdin_length = what->stdin_length;
+    options.ended = on_ended;
     if (execution->outflow) {
         options.output = on_output;
         options.output_ctx = execution;

@@ -96,6 +96,16 @@ static bool is_word(const char *text, size_t max)
     return length > 0 && length <= max;
 }
 
+/* Sixteen digits, as "%016llx" makes them; each request without an id of its own needs them. */
+static void put_hex(char *to, uint64_t number)
+{
+    for (int i = 15; i >= 0; i--) {
+        to[i] = "0123456789abcdef"[number & 15];
+        number >>= 4;
+    }
+    to[16] = '\0';
+}
+
 static void take_id(struct request *request)
 {
     static atomic_ullong last;
@@ -109,8 +119,7 @@ static void take_id(struct request *request)
     if (start == 0) {
         start = (uint64_t)request->server->started_us << 20;
     }
-    (void)snprintf(request->id, sizeof request->id, "%016llx",
-                   (unsigned long long)(start + atomic_fetch_add(&last, 1)));
+    put_hex(request->id, start + atomic_fetch_add(&last, 1));
 }
 
 /* False: an answer is set. */
@@ -199,12 +208,16 @@ static void answer_too_big(struct request *request)
 
 static bool take_target(struct request *request)
 {
+    size_t length;
+
     if (!request->connection->target) {
         answer_fail(request, ENCLAVE_ENOMEM, "out of memory");
         return false;
     }
-    (void)snprintf(request->path, sizeof request->path, "%.*s",
-                   (int)strcspn(request->connection->target, "?"), request->connection->target);
+    length = strcspn(request->connection->target, "?");
+    length = length < sizeof request->path ? length : sizeof request->path - 1;
+    memcpy(request->path, request->connection->target, length);
+    request->path[length] = '\0';
     if (!uri_parse(request->connection->target, &request->uri)) {
         if (request->uri.segments == 0 || request->uri.segments == URI_SEGMENTS_MAX) {
             answer_no_path(request);

@@ -46,6 +46,18 @@ void loop_answer_taken(struct loop *loop)
     }
 }
 
+bool loop_answer_at_once(struct loop *loop)
+{
+    int ahead = atomic_load(&loop->ahead);
+
+    while (ahead < BEHIND) {
+        if (atomic_compare_exchange_weak(&loop->ahead, &ahead, ahead + 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool loop_may_answer(struct loop *loop)
 {
     return atomic_load(&loop->ahead) < AHEAD;

@@ -22,6 +22,9 @@ int32_t loop_start(struct server *server, struct loop **ret_loop, struct enclave
 void loop_answer_made(struct loop *loop);
 void loop_answer_taken(struct loop *loop);
 bool loop_may_answer(struct loop *loop);
+/* For the thread in which an execution has ended: true, and an answer is counted, when so few wait that there is no need of
+ * the loop; those that the loop has then never wait for others. */
+bool loop_answer_at_once(struct loop *loop);
 
 /* Accepts NULL. */
 void loop_stop(struct loop *loop);

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,6 +373,159 @@ static void test_idle_threads_end(void **state)
     enclave_manager_free(manager);
 }
 
+/* ------------------------------------------------------------------------------- told at once */
+
+/* Of executions whose `ended` is one of those below; user_data. */
+struct told {
+    struct enclave_manager *manager;
+    const char *id;
+    int again; /* how many more are submitted, each by the end of the one before */
+    int32_t code;
+    char text[ENCLAVE_ERROR_MESSAGE_SIZE];
+    atomic_int times;
+};
+
+static int32_t take_it(const struct enclave_completion *completion)
+{
+    struct told *told = completion->user_data;
+
+    told->code = completion->code;
+    (void)snprintf(told->text, sizeof told->text, "%s",
+                   completion->result ? completion->result->output : completion->error.message);
+    enclave_result_free(completion->result);
+    atomic_fetch_add(&told->times, 1);
+    return 1;
+}
+
+static int32_t leave_it(const struct enclave_completion *completion)
+{
+    struct told *told = completion->user_data;
+
+    atomic_fetch_add(&told->times, 1);
+    return 0;
+}
+
+static void submit_told(struct told *told, const char *params, enclave_ended_fn ended)
+{
+    struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
+
+    options.ended = ended;
+    assert_int_equal(
+        enclave_manager_submit(told->manager, told->id, "run", params, &options, told, NULL, NULL),
+        0);
+}
+
+static int32_t submit_again(const struct enclave_completion *completion)
+{
+    struct told *told = completion->user_data;
+
+    if (told->again > 0) {
+        told->again--;
+        submit_told(told, HELLO, submit_again);
+    }
+    return take_it(completion);
+}
+
+static void wait_until_told(struct told *told, int times)
+{
+    while (atomic_load(&told->times) < times) {
+        (void)sched_yield();
+    }
+}
+
+/* What has been taken does not come again, and does not count; what has not is a completion as any other. */
+static void test_told_at_once(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {"enclave.max_executions=1", "enclave.max_queued=0",
+                                            NULL};
+    struct enclave_manager *manager = support_manager(overrides);
+    struct enclave_completion completion = ENCLAVE_COMPLETION_INIT;
+    char id[ENCLAVE_ID_SIZE];
+    struct told told = {.manager = manager, .id = id};
+
+    support_sandbox(manager, id);
+    assert_int_equal(readable(manager), 0);
+    submit_told(&told, HELLO, take_it);
+    wait_until_told(&told, 1);
+    assert_int_equal(told.code, 0);
+    assert_string_equal(told.text, "hello");
+    assert_int_equal(readable(manager), 0);
+    assert_int_equal(enclave_manager_next_completion(manager, &completion, NULL),
+                     ENCLAVE_ENOTFOUND);
+
+    submit_told(&told, "{\"colour\": \"blue\"}", take_it); /* there is room for one at a time */
+    wait_until_told(&told, 2);
+    assert_int_equal(told.code, ENCLAVE_EINVALID);
+    assert_non_null(strstr(told.text, "parameter 'colour'"));
+
+    submit_told(&told, HELLO, leave_it);
+    completion = next(manager);
+    assert_int_equal(atomic_load(&told.times), 3);
+    assert_ptr_equal(completion.user_data, &told);
+    assert_string_equal(completion.result->output, "hello");
+    enclave_result_free(completion.result);
+    enclave_manager_free(manager);
+}
+
+/* The thread that tells is not busy: it takes what is submitted meanwhile. */
+static void test_told_may_submit(void **state)
+{
+    (void)state;
+    struct enclave_manager *manager = support_manager(NULL);
+    char id[ENCLAVE_ID_SIZE];
+    struct told told = {.manager = manager, .id = id, .again = 5};
+
+    support_sandbox(manager, id);
+    submit_told(&told, HELLO, submit_again);
+    wait_until_told(&told, 6);
+    assert_int_equal(submitter_state(manager->submitter).threads, 1);
+    enclave_manager_free(manager);
+}
+
+/* One that no thread has taken is not told of by the thread that cancels; a manager that ends tells of what it cancels. */
+static void test_told_when_cancelled(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {"enclave.max_executions=1", NULL};
+    struct enclave_manager *manager = support_manager(overrides);
+    struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
+    char id[ENCLAVE_ID_SIZE];
+    struct told runs = {.manager = manager, .id = id}, waits = {.manager = manager, .id = id};
+    uint64_t ticket = 0;
+
+    support_sandbox(manager, id);
+    submit_told(&runs, HANG, take_it);
+    wait_until_running(manager, 1);
+    options.ended = take_it;
+    assert_int_equal(
+        enclave_manager_submit(manager, id, "run", HELLO, &options, &waits, &ticket, NULL), 0);
+    assert_int_equal(enclave_manager_cancel_ticket(manager, ticket, NULL), 0);
+    assert_int_equal(next(manager).code, ENCLAVE_ECANCELLED);
+    assert_int_equal(atomic_load(&waits.times), 0);
+    enclave_manager_free(manager);
+    assert_int_equal(atomic_load(&runs.times), 1);
+}
+
+/* A program that was compiled without `ended` has something else there. */
+static void test_shorter_options(void **state)
+{
+    (void)state;
+    struct enclave_manager *manager = support_manager(NULL);
+    struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
+    char id[ENCLAVE_ID_SIZE];
+    struct told told = {.manager = manager, .id = id};
+
+    support_sandbox(manager, id);
+    options.size = offsetof(struct enclave_execute_options, ended);
+    options.ended = take_it;
+    assert_int_equal(enclave_manager_submit(manager, id, "run", HELLO, &options, &told, NULL, NULL),
+                     0);
+    enclave_result_free(next(manager).result);
+    assert_int_equal(atomic_load(&told.times), 0);
+    enclave_manager_free(manager);
+}
+
 /* ------------------------------------------------------------------------------------- the scale */
 
 /* Sanitizers take a hundred times the memory, and find nothing more with more of the same. */
@@ -495,6 +649,10 @@ int main(void)
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_freed_manager),
         cmocka_unit_test(test_idle_threads_end),
+        cmocka_unit_test(test_told_at_once),
+        cmocka_unit_test(test_told_may_submit),
+        cmocka_unit_test(test_told_when_cancelled),
+        cmocka_unit_test(test_shorter_options),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_from_many_threads),
     };
