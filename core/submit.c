@@ -65,8 +65,7 @@ struct submitter {
     uint64_t queued;
     uint64_t running;
     uint64_t completed;
-    uint64_t
-        telling; /* threads in an `ended` of the caller's: they take the next job by themselves */
+    uint64_t telling; /* threads in an `ended` of the caller's: each takes the next job itself */
     TAILQ_HEAD(, sandbox) lanes; /* with jobs that wait */
     LIST_HEAD(, job) tickets[BUCKETS];
     TAILQ_HEAD(, job) completions;

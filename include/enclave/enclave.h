@@ -281,9 +281,10 @@ typedef int32_t (*enclave_output_fn)(void *ctx, uint32_t stream, const void *dat
 struct enclave_completion; /* below, with enclave_manager_submit() */
 
 /*
- * A submitted execution has ended. Called in the thread of the manager that ran it, whose stack is 256 KiB, and which runs
- * others afterwards: it must not block. 1: the result is the caller's, and the completion does not come
- * again; 0: it is to be taken as others are. What is pointed to is borrowed for the call.
+ * A submitted execution has ended. Called in the thread of the manager that ran it, whose stack is
+ * 256 KiB, and which runs others afterwards: it must not block. 1: the result is the caller's, and
+ * the completion does not come again; 0: it is to be taken as others are. What is pointed to is
+ * borrowed for the call.
  */
 typedef int32_t (*enclave_ended_fn)(const struct enclave_completion *completion);
 
@@ -389,8 +390,9 @@ ENCLAVE_API int32_t enclave_result_json(const struct enclave_result *result, cha
  * twice. `options->output` is called in a thread of the manager, whose stack is 256 KiB: it has to
  * copy and hand over. `options->ended` saves the way through a loop; one that is cancelled before a
  * thread has taken it comes as a completion only, which waits to be taken. Does not block, except
- * for an id that only another manager knows, the first time. Errors: NOTFOUND (sandbox), INVALID, NOMEM; BUSY: the queue is full, or too many
- * completions wait to be taken. All others come with the completion.
+ * for an id that only another manager knows, the first time. Errors: NOTFOUND (sandbox), INVALID,
+ * NOMEM; BUSY: the queue is full, or too many completions wait to be taken. All others come with the
+ * completion.
  */
 ENCLAVE_API int32_t enclave_manager_submit(struct enclave_manager *manager, const char *id,
                                            const char *tool, const char *params,
