@@ -10,6 +10,7 @@
 #include "folder_tar.h"
 
 #include "buffer.h"
+#include "late.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -56,11 +57,14 @@ static int32_t fail(struct folder_tar *tar, const char *what, const char *path, 
 
 int32_t folder_tar_open(const char *folder, struct folder_tar **ret_tar, struct enclave_error *err)
 {
+    int32_t r = late_archive(err);
+
+    if (r < 0) {
+        return r;
+    }
     struct folder_tar *tar = calloc(1, sizeof *tar);
     char *root = strdup(folder);
     char *roots[] = {root, NULL};
-    int32_t r = 0;
-
     if (!tar || !root) {
         free(tar);
         free(root);

@@ -4,7 +4,8 @@
 # check-dependencies.sh [SOURCE FOLDER]: the dependency rule. apps/, plugins/ and examples/ include of ours only
 # <enclave/...> and their own files; a plugin's own are those of its folder and of what its kind shares
 # (plugins/backends/agent, engine, local and container, plugins/tools/common); core/ includes nothing of either and knows no backend or
-# tool by name; public headers include public headers only. Prints each breach as FILE:LINE, and fails when there is one.
+# tool by name; late/ includes only itself, and may be included by all but public headers and examples; public headers
+# include public headers only. Prints each breach as FILE:LINE, and fails when there is one.
 set -euo pipefail
 cd "${1:-"$(dirname "${BASH_SOURCE[0]}")/.."}"
 
@@ -29,7 +30,7 @@ quoted_includes() {
 declare -A headers
 while IFS= read -r path; do
     headers[${path##*/}]=${headers[${path##*/}]:-$'\n'}$path$'\n'
-done < <(find include core plugins apps examples -type f 2>/dev/null | sort)
+done < <(find include late core plugins apps examples -type f 2>/dev/null | sort)
 
 # resolve FILE NAME FOLDER...: sets `resolved` to the file that FILE means by "NAME", as the compiler would: beside it, else
 # in an include folder of its owner, which is any below FOLDER.
@@ -62,7 +63,7 @@ check_own() {
         done
         # What is nowhere in the tree is made by the build of its folder.
         if [ -z "$path" ]; then
-            resolve "$file" "$name" include core plugins apps
+            resolve "$file" "$name" include late core plugins apps
             [ -n "$resolved" ] || own=1
         fi
         [ -n "$own" ] || breach "$file:$line: includes \"$name\", which is not its own"
@@ -86,16 +87,16 @@ check_folder() {
     done < <(c_files "$folder")
 }
 
-shared=(plugins/backends/agent plugins/backends/engine plugins/backends/local plugins/backends/container)
+shared=(late plugins/backends/agent plugins/backends/engine plugins/backends/local plugins/backends/container)
 check_folder include/enclave
-check_folder core
-check_folder apps
+check_folder late
+check_folder core late
+check_folder apps late
 for folder in plugins/backends/*/ plugins/tools/*/ examples/*/; do
     [ -d "$folder" ] || continue
     folder=${folder%/}
     case $folder in
-    plugins/backends/agent) check_folder "$folder" ;;
-    plugins/backends/engine) check_folder "$folder" ;;
+    plugins/backends/agent | plugins/backends/engine) check_folder "$folder" late ;;
     plugins/backends/local) check_folder "$folder" plugins/backends/agent ;;
     plugins/backends/*) check_folder "$folder" "${shared[@]}" ;;
     plugins/tools/*) check_folder "$folder" plugins/tools/common ;;

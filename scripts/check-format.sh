@@ -10,7 +10,7 @@ cd "$ENCLAVE_SOURCE"
 
 program=${CLANG_FORMAT:-clang-format}
 command -v "$program" >/dev/null || die "'$program' is not installed: apt-get install clang-format"
-mapfile -d '' files < <(find include core plugins apps tests examples -name '*.[ch]' -print0 2>/dev/null | sort -z)
+mapfile -d '' files < <(find include late core plugins apps tests examples -name '*.[ch]' -print0 2>/dev/null | sort -z)
 [ ${#files[@]} -gt 0 ] || die "found no C files below '$PWD'"
 
 case ${1:-} in

@@ -7,6 +7,7 @@
  */
 #include "cp_stream.h"
 
+#include "late.h"
 #include "text.h"
 
 #include <archive_entry.h>
@@ -50,6 +51,11 @@ static void *fetch(void *ctx)
 
 static int32_t open_reader(struct cp_stream *stream, struct enclave_error *err)
 {
+    int32_t r = late_archive(err);
+
+    if (r != 0) {
+        return r;
+    }
     stream->reader = archive_read_new();
     if (!stream->reader || archive_read_support_format_tar(stream->reader) != ARCHIVE_OK) {
         archive_read_free(stream->reader);

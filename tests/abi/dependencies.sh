@@ -14,15 +14,16 @@ failed=0
 # fresh: a small tree that keeps the rule.
 fresh() {
     rm -rf "${tree:?}"/*
-    mkdir -p "$tree"/include/enclave "$tree"/core "$tree"/apps/enclave "$tree"/plugins/backends/{agent/client,docker} \
+    mkdir -p "$tree"/include/enclave "$tree"/late "$tree"/core "$tree"/apps/enclave "$tree"/plugins/backends/{agent/client,docker} \
         "$tree"/plugins/tools/shell_executor
     printf '#include <stdint.h>\n' >"$tree/include/enclave/types.h"
     printf '#include "types.h"\n' >"$tree/include/enclave/tool.h"
-    : >"$tree/core/sandbox.h"
+    printf '#include <enclave/tool.h>\n' >"$tree/late/late.h"
+    printf '#include "late.h"\n' >"$tree/core/sandbox.h"
     : >"$tree/plugins/backends/agent/client/agent.h"
     : >"$tree/plugins/backends/docker/docker.h"
     printf '#include "sandbox.h"\n/* such as docker: "docker" */\n' >"$tree/core/sandbox.c"
-    printf '#include "docker.h"\n#include "agent.h"\n#include <enclave/tool.h>\n' >"$tree/plugins/backends/docker/plugin.c"
+    printf '#include "docker.h"\n#include "agent.h"\n#include "late.h"\n#include <enclave/tool.h>\n' >"$tree/plugins/backends/docker/plugin.c"
 }
 
 # sees FILE LINE: with LINE added to FILE, the check fails and names the file.
@@ -47,4 +48,6 @@ sees plugins/backends/docker/plugin.c '#include <enclave/internal.h>'
 sees plugins/tools/shell_executor/plugin.c '#  include "../../backends/docker/docker.h"'
 sees plugins/backends/agent/client/agent.h '#include "docker.h"'
 sees include/enclave/tool.h '#include "sandbox.h"'
+sees include/enclave/tool.h '#include "late.h"'
+sees late/late.h '#include "sandbox.h"'
 exit $failed

@@ -6,6 +6,7 @@
 #include "agent_volume.h"
 
 #include "agent_program.h"
+#include "late.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -35,10 +36,14 @@ static int32_t pack(const char *path, const char *name, const void *data, size_t
                     void **ret_tar, size_t *ret_length, struct enclave_error *err)
 {
     size_t capacity = length + TAR_OVERHEAD;
+    int32_t rc = late_archive(err);
+
+    if (rc) {
+        return rc;
+    }
     void *buffer = malloc(capacity);
     struct archive *tar = archive_write_new();
     struct archive_entry *entry = archive_entry_new();
-    int32_t rc = 0;
 
     if (!buffer || !tar || !entry) {
         rc = enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "address.h"
 
+#include "late.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <pwd.h>
@@ -161,10 +163,14 @@ static int32_t take_host(CURLU *url, const char *scheme, const char *default_por
 static int32_t parse_tcp(const char *rest, const char *scheme, const char *default_port,
                          struct address *address, struct enclave_error *err)
 {
-    CURLU *url = curl_url();
+    int32_t code = late_curl(err);
     char *text = NULL;
-    int32_t code;
+    CURLU *url;
 
+    if (code) {
+        return code;
+    }
+    url = curl_url();
     if (!url || asprintf(&text, "%s://%s", scheme, rest) < 0) {
         curl_url_cleanup(url);
         return no_memory(err);

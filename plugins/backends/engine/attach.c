@@ -361,15 +361,15 @@ static int32_t open_stream(struct attachment *attachment, const char *path, cons
     int32_t code;
 
     attachment->stream = calloc(1, sizeof *attachment->stream);
-    if (attachment->stream) {
-        attachment->stream->fd = -1;
-        attachment->stream->lane = http_lane_new();
-    }
-    if (!attachment->stream || !attachment->stream->lane) {
-        engine_stream_close(attachment->stream);
+    if (!attachment->stream) {
         return stopped(attachment, ENCLAVE_ENOMEM);
     }
-    code = make_request(attachment, path, body, &request);
+    attachment->stream->fd = -1;
+    code = http_lane_new(&attachment->engine->client, attachment->what, &attachment->stream->lane,
+                         attachment->err);
+    if (!code) {
+        code = make_request(attachment, path, body, &request);
+    }
     if (!code) {
         code = connect_stream(attachment);
     }

@@ -18,7 +18,8 @@ struct transfer {
     char detail[CURL_ERROR_SIZE];
 };
 
-static struct http_lane *lane_borrow(struct http_client *client)
+static int32_t lane_borrow(struct http_client *client, const char *what,
+                           struct http_lane **ret_lane, struct enclave_error *err)
 {
     struct http_lane *lane = NULL;
 
@@ -27,7 +28,11 @@ static struct http_lane *lane_borrow(struct http_client *client)
         lane = client->idle[--client->idle_count];
     }
     pthread_mutex_unlock(&client->lock);
-    return lane ? lane : http_lane_new();
+    if (!lane) {
+        return http_lane_new(client, what, ret_lane, err);
+    }
+    *ret_lane = lane;
+    return 0;
 }
 
 static void lane_return(struct http_client *client, struct http_lane *lane)
@@ -242,9 +247,9 @@ int32_t http_exchange(struct http_client *client, const struct http_request *req
         return enclave_error_set(err, ENCLAVE_EINVALID,
                                  "the path of '%s' has white space or control characters", what);
     }
-    lane = lane_borrow(client);
-    if (!lane) {
-        return http_error_stopped(client, what, ENCLAVE_ENOMEM, err);
+    code = lane_borrow(client, what, &lane, err);
+    if (code) {
+        return code;
     }
     transfer.easy = lane->easy;
     code = lane_exchange(client, lane, &transfer, &headers, &result);

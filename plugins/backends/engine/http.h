@@ -64,8 +64,11 @@ struct http_response {
 int32_t http_exchange(struct http_client *client, const struct http_request *request,
                       struct http_response *ret_response, struct enclave_error *err);
 
-/* A lane with the options that every connection has, after `address` and `hint`. */
-struct http_lane *http_lane_new(void);
+/* A lane with the options that every connection has, after `address` and `hint`. Does not connect.
+ * Errors: UNREACHABLE (there is no such socket, or it is closed to this user), NOTSUP (no libcurl),
+ * NOMEM; `what` as with the errors below. */
+int32_t http_lane_new(const struct http_client *client, const char *what,
+                      struct http_lane **ret_lane, struct enclave_error *err);
 void http_lane_free(struct http_lane *lane);
 int32_t http_lane_prepare(const struct http_client *client, struct http_lane *lane);
 /* Drive the lane's handle, which stays added to its multi handle, to its end. 0: `*ret_result`
@@ -81,6 +84,7 @@ int32_t http_error_stopped(const struct http_client *client, const char *what, i
                            struct enclave_error *err);
 int32_t http_error_result(const struct http_client *client, const char *what, CURL *easy,
                           CURLcode result, const char *detail, struct enclave_error *err);
+int32_t http_error_socket(const struct http_client *client, int number, struct enclave_error *err);
 int32_t http_error_closed(const struct http_client *client, const char *what,
                           struct enclave_error *err);
 

@@ -43,6 +43,17 @@ static int32_t unreachable(const struct http_client *client, const char *reason,
                              client->name, client->address.text, reason, *hint ? "; " : "", hint);
 }
 
+int32_t http_error_socket(const struct http_client *client, int number, struct enclave_error *err)
+{
+    char text[TEXT_SIZE];
+
+    if (number == EACCES && client->address.socket) {
+        return unreachable(client, "Permission denied", client->access_hint, err);
+    }
+    /* The GNU form, thread-safe; it may or may not use the buffer. */
+    return unreachable(client, strerror_r(number, text, sizeof text), NULL, err);
+}
+
 static int32_t connect_error(const struct http_client *client, CURL *easy, const char *detail,
                              struct enclave_error *err)
 {
@@ -50,12 +61,8 @@ static int32_t connect_error(const struct http_client *client, CURL *easy, const
     char text[TEXT_SIZE];
 
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
-    if (number == EACCES && client->address.socket) {
-        return unreachable(client, "Permission denied", client->access_hint, err);
-    }
     if (number) {
-        /* The GNU form, thread-safe; it may or may not use the buffer. */
-        return unreachable(client, strerror_r((int)number, text, sizeof text), NULL, err);
+        return http_error_socket(client, (int)number, err);
     }
     return unreachable(client, engine_text_clean(text, sizeof text, detail, strlen(detail)), NULL,
                        err);

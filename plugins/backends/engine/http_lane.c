@@ -5,11 +5,14 @@
  */
 #include "clock.h"
 #include "http.h"
+#include "late.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* For connecting, TLS included; a request that may take long still fails early without an engine.
  */
@@ -22,24 +25,40 @@ static void initialize_curl(void)
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-struct http_lane *http_lane_new(void)
+/* What can be known of a socket without connecting to it, and without libcurl: where no engine runs,
+ * which `backend = auto` asks each engine, libcurl would be loaded only to say so. */
+static int32_t check_socket(const struct http_client *client, struct enclave_error *err)
+{
+    const char *path = client->address.socket;
+
+    return !path || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0
+               ? 0
+               : http_error_socket(client, errno, err);
+}
+
+int32_t http_lane_new(const struct http_client *client, const char *what,
+                      struct http_lane **ret_lane, struct enclave_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct http_lane *lane;
+    int32_t code = check_socket(client, err);
 
+    if (code || (code = late_curl(err))) {
+        return code;
+    }
     pthread_once(&once, initialize_curl);
     lane = calloc(1, sizeof *lane);
-    if (!lane) {
-        return NULL;
+    if (lane) {
+        lane->multi = curl_multi_init();
+        lane->easy = curl_easy_init();
     }
-    lane->multi = curl_multi_init();
-    lane->easy = curl_easy_init();
-    if (!lane->multi || !lane->easy) {
+    if (!lane || !lane->multi || !lane->easy) {
         http_lane_free(lane);
-        return NULL;
+        return http_error_stopped(client, what, ENCLAVE_ENOMEM, err);
     }
     curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, 1L);
-    return lane;
+    *ret_lane = lane;
+    return 0;
 }
 
 void http_lane_free(struct http_lane *lane)

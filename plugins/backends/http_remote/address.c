@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "address.h"
 
+#include "late.h"
+
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +108,15 @@ static int32_t parse_url(CURLU *url, const char *base_url, struct address *addre
     return 0;
 }
 
+/* Known to be right, so that libcurl is not loaded to find that out: with `backend = auto` this backend
+ * is opened everywhere, and used where a base_url is set. */
+static int32_t take_default(struct address *address, struct enclave_error *err)
+{
+    address->base = strdup(ADDRESS_DEFAULT);
+    address->here = 1;
+    return address->base ? 0 : no_memory(err);
+}
+
 int32_t address_parse(const char *base_url, struct address *ret_address, struct enclave_error *err)
 {
     CURLU *url;
@@ -122,6 +133,13 @@ int32_t address_parse(const char *base_url, struct address *ret_address, struct 
     }
     if (strncmp(base_url, "unix:", 5) == 0) {
         return parse_socket(base_url, ret_address, err);
+    }
+    if (strcmp(base_url, ADDRESS_DEFAULT) == 0) {
+        return take_default(ret_address, err);
+    }
+    r = late_curl(err);
+    if (r < 0) {
+        return r;
     }
     url = curl_url();
     r = url ? parse_url(url, base_url, ret_address, err) : no_memory(err);

@@ -10,6 +10,8 @@
 
 #include <enclave/error.h>
 
+#define ADDRESS_DEFAULT "http://127.0.0.1:8000"
+
 struct address {
     char *text;   /* as given, for messages */
     char *socket; /* path of the Unix socket; NULL for TCP */
@@ -18,7 +20,7 @@ struct address {
     int here; /* what is sent does not leave this machine */
 };
 
-/* Errors: INVALID (says what is wrong and what to write instead), NOMEM. Free with address_free() on failure too. */
+/* Errors: INVALID (says what is wrong and what to write instead), NOTSUP (no libcurl), NOMEM. Free with address_free() on failure too. */
 int32_t address_parse(const char *base_url, struct address *ret_address, struct enclave_error *err);
 void address_free(struct address *address);
 

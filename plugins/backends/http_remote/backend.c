@@ -13,7 +13,7 @@
 #define PROBE_MS 4500
 
 const struct enclave_option remote_options[] = {
-    ENCLAVE_OPTION("base_url", ENCLAVE_OPTION_STRING, "http://127.0.0.1:8000",
+    ENCLAVE_OPTION("base_url", ENCLAVE_OPTION_STRING, ADDRESS_DEFAULT,
                    "the server: http://HOST:PORT, https://HOST:PORT or unix:PATH"),
     ENCLAVE_OPTION("api_key_file", ENCLAVE_OPTION_STRING, NULL,
                    "file with the key, readable by its owner only; unset: none is sent"),

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "failure.h"
+#include "late.h"
 #include "transfer.h"
 
 #include <poll.h>
@@ -196,6 +197,10 @@ int32_t exchange(struct exchanger *exchanger, const struct exchange_request *req
 
     *ret_answer =
         (struct exchange_answer){.retry_after_ms = -1, .body = BUFFER_INIT(exchanger->max_answer)};
+    r = late_curl(err);
+    if (r < 0) {
+        return r;
+    }
     transfer.heard_ms = clock_now_ms();
     transfer.deadline = request->deadline ? request->deadline : CLOCK_NEVER;
     if (!request->patient) {

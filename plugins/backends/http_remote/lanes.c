@@ -18,9 +18,6 @@ static void initialize_curl(void)
 void lanes_init(struct lanes *lanes, struct address *address, char *ca_file, size_t keep,
                 long connect_timeout_ms)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, initialize_curl);
     *lanes = (struct lanes){.address = *address,
                             .ca_file = ca_file,
                             .connect_timeout_ms = connect_timeout_ms,
@@ -50,8 +47,10 @@ void lanes_destroy(struct lanes *lanes)
 
 static struct lane *lane_new(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct lane *lane = calloc(1, sizeof *lane);
 
+    pthread_once(&once, initialize_curl);
     if (!lane) {
         return NULL;
     }

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "call.h"
+#include "late.h"
 #include "locale_guard.h"
 #include "record.h"
 
@@ -205,10 +206,13 @@ int32_t agent_get_archive(struct agent *agent, const struct enclave_file_request
                           struct enclave_error *err)
 {
     static const struct call_kind kind = {WIRE_FILE_GET_TREE, "pack", 0, 1};
-    struct pack *p = calloc(1, sizeof *p);
     struct call call;
-    int32_t rc;
+    int32_t rc = late_archive(err);
 
+    if (rc != 0) {
+        return rc;
+    }
+    struct pack *p = calloc(1, sizeof *p);
     if (!p) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "pack an archive: out of memory");
     }

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "call.h"
+#include "late.h"
 #include "locale_guard.h"
 #include "record.h"
 #include "text.h"
@@ -341,11 +342,12 @@ int32_t agent_put_archive(struct agent *agent, const struct enclave_file_request
     struct unpack *u = calloc(1, sizeof *u);
     uint8_t *buffer = malloc(CHUNK);
     struct call call;
-    int32_t rc;
+    int32_t rc = late_archive(err);
 
-    if (!u || !buffer) {
+    if (rc == 0 && (!u || !buffer)) {
         rc = enclave_error_set(err, ENCLAVE_ENOMEM, "unpack an archive: out of memory");
-    } else {
+    }
+    if (rc == 0) {
         rc = call_open(&call, agent, &kind, request, cancel_fd, err);
     }
     if (rc == 0) {

@@ -12,6 +12,7 @@
 #include "image_lock.h"
 #include "image_manifest.h"
 #include "image_rootfs.h"
+#include "late.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -151,7 +152,7 @@ static int32_t open_tar(const struct image_request *request, int fd, const struc
         return r;
     }
     image_key_make(path, st, &key);
-    if (image_cache_find(&cache, &key, &image) != 0) {
+    if (image_cache_find(&cache, &key, &image) != 0 && (r = late_archive(err)) == 0) {
         image_job_begin(&job, request, err);
         r = open_unknown(&cache, &job, fd, &key, &image);
         image_job_end(&job);
