@@ -151,6 +151,8 @@ class Keys(unittest.TestCase):
             self.assertEqual(self.server.call("POST", use, {"argv": ["out", "x"]}, key=key).json["output"], "x")
         for size in ("", "&pool_size=1"):
             self.server.call("POST", make + size, {}, 409)
+        # Told of are those that nobody has: one that was used is given back in a moment.
+        self.assertTrue(self.server.until(lambda: self.server.call("POST", make, key=BOB).json["sandbox_ids"]))
         ids = self.server.call("POST", make, key=BOB).json["sandbox_ids"]
         self.assertEqual(self.server.call("POST", make).json["sandbox_ids"], ids)
         for key in (BOB, ALICE):
