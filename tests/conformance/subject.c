@@ -85,6 +85,13 @@ static int delegates(struct enclave_manager *manager)
     return found;
 }
 
+int32_t subject_share(struct subject *subject, struct enclave_error *err)
+{
+    return enclave_manager_create_sandbox(subject->manager, NULL,
+                                          "{\"tools_config\": " SUBJECT_TOOLS "}", NULL,
+                                          subject->shared, err);
+}
+
 enum subject_state subject_open(struct subject *subject, struct enclave_error *err)
 {
     enum subject_state state = SUBJECT_UNUSABLE;
@@ -93,10 +100,7 @@ enum subject_state subject_open(struct subject *subject, struct enclave_error *e
         state = probe(subject, err);
         subject->delegates = delegates(subject->manager);
     }
-    if (state == SUBJECT_READY &&
-        enclave_manager_create_sandbox(subject->manager, NULL,
-                                       "{\"tools_config\": " SUBJECT_TOOLS "}", NULL,
-                                       subject->shared, err) < 0) {
+    if (state == SUBJECT_READY && subject_share(subject, err) < 0) {
         state = SUBJECT_BROKEN;
     }
     return state;

@@ -34,6 +34,8 @@ int32_t subject_manager(const struct subject *subject, struct enclave_manager **
 
 /* `backend` and `config` are set. `err` says why it is not ready. */
 enum subject_state subject_open(struct subject *subject, struct enclave_error *err);
+/* Make the shared sandbox with the manager that is there already. */
+int32_t subject_share(struct subject *subject, struct enclave_error *err);
 void subject_close(struct subject *subject);
 
 /* 1 when the backend declares that it can do this here. `name` as in types.h. One that delegates declares all. */
