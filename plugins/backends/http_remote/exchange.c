@@ -168,7 +168,7 @@ static int32_t judge(struct transfer *transfer, CURLcode result, struct enclave_
         result = CURLE_WEIRD_SERVER_REPLY;
     }
     if (result != CURLE_OK) {
-        transfer->answer->refused = failure_is_of_tls(result);
+        transfer->answer->refused = failure_is_of_tls(transfer->lane->easy, result);
         return failure_of_transfer(transfer->exchanger, request, transfer->lane->easy, result,
                                    transfer->detail, transfer->sent > 0, err);
     }

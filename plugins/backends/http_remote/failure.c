@@ -87,10 +87,17 @@ static int32_t connect_error(const struct exchanger *exchanger,
                        engine_text_clean(text, sizeof text, detail, strlen(detail)), hint, err);
 }
 
-int failure_is_of_tls(CURLcode result)
+int failure_is_of_tls(CURL *easy, CURLcode result)
 {
-    return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CONNECT_ERROR ||
-           result == CURLE_SSL_CACERT_BADFILE || result == CURLE_SSL_ISSUER_ERROR;
+    long number = 0;
+
+    if (result ==
+        CURLE_SSL_CONNECT_ERROR) { /* of the connection below it where there is an errno */
+        curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+        return number == 0;
+    }
+    return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE ||
+           result == CURLE_SSL_ISSUER_ERROR;
 }
 
 /* The connection was there, and then was not. */
@@ -121,7 +128,7 @@ int32_t failure_of_transfer(const struct exchanger *exchanger,
     if (result == CURLE_OUT_OF_MEMORY) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "%s: out of memory", request->what);
     }
-    if (failure_is_of_tls(result)) {
+    if (failure_is_of_tls(easy, result)) {
         return unreachable(exchanger, request, text,
                            "its certificate is checked against ca_file, else the system's "
                            "authorities, and the host in base_url",

@@ -19,7 +19,7 @@ int32_t failure_of_waiting(const struct exchanger *exchanger,
 int32_t failure_of_callback(const struct exchanger *exchanger,
                             const struct exchange_request *request, int32_t code,
                             struct enclave_error *err);
-int failure_is_of_tls(CURLcode result);
+int failure_is_of_tls(CURL *easy, CURLcode result);
 /* The connection failed. */
 int32_t failure_of_transfer(const struct exchanger *exchanger,
                             const struct exchange_request *request, CURL *easy, CURLcode result,

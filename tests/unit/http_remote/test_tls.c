@@ -12,7 +12,9 @@
 #include <arpa/inet.h>
 #include <ftw.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -137,11 +139,57 @@ static void test_not_trusted(void **state)
     check_refused("none.pem", "127.0.0.1");        /* no such file */
 }
 
+static atomic_int resets;
+
+/* What is said to a server that is just going away: closed with bytes unread, which is a reset. */
+static void *reset_all(void *listener)
+{
+    char byte;
+    int fd;
+
+    while ((fd = accept(*(int *)listener, NULL, NULL)) >= 0) {
+        (void)recv(fd, &byte, 1, 0);
+        (void)close(fd);
+        atomic_fetch_add(&resets, 1);
+    }
+    return NULL;
+}
+
+/* No word of certificates, and it is tried again: nothing was sent yet. */
+static void test_reset_in_the_handshake(void **state)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof name;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct enclave_error err = ENCLAVE_ERROR_INIT;
+    struct text *text = malloc(sizeof *text);
+    struct enclave_sink sink = text_sink(text);
+    pthread_t thread;
+    char url[64];
+
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+    assert_int_equal(pthread_create(&thread, NULL, reset_all, &listener), 0);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", ntohs(name.sin_port));
+    struct remote *remote = fake_remote(url, ",\"retry_timeout\":2");
+    assert_int_equal(remote_stats(remote, &sink, &err), ENCLAVE_EUNREACHABLE);
+    assert_null(strstr(err.message, "certificate"));
+    assert_true(atomic_load(&resets) > 1);
+    remote_close(remote);
+    (void)shutdown(listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(listener);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trusted),
         cmocka_unit_test(test_not_trusted),
+        cmocka_unit_test(test_reset_in_the_handshake),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
