@@ -140,14 +140,14 @@ static void run(void *ctx)
 
     pthread_mutex_lock(&reconcile->lock);
     listed = reconcile->listed;
+    reconcile->listed = 1; /* from now on whoever wants it wants it once more */
     reconcile->wanted = 0;
     pthread_mutex_unlock(&reconcile->lock);
     remove_graves(reconcile);
-    if (!listed) {
-        listed = remove_stale(reconcile) == 0;
+    if (!listed && remove_stale(reconcile) != 0) {
         pthread_mutex_lock(&reconcile->lock);
-        reconcile->listed = listed;
-        reconcile->wanted |= !listed;
+        reconcile->listed = 0;
+        reconcile->wanted = 1;
         pthread_mutex_unlock(&reconcile->lock);
     }
 }

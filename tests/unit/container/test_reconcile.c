@@ -89,6 +89,7 @@ static void wait_for_list(unsigned count)
          i++) {
         (void)poll(NULL, 0, 1);
     }
+    assert_int_equal(fake_requests(fake, "GET /v1.41/containers/json"), count);
 }
 
 /* ------------------------------------------------------------------------------------------ tests */
