@@ -22,10 +22,10 @@
 #define EXIT_WAIT_MS 1000
 #define REMOVE_TRIES 4
 
-/* A request about a container without a body. */
-__attribute__((format(printf, 6, 7))) static int32_t
+/* A request about a container without a body; `ret_status` and `ret_json` may be NULL. */
+__attribute__((format(printf, 7, 8))) static int32_t
 request(const struct container_api *api, const char *method, int cancel_fd, long *ret_status,
-        struct enclave_error *err, const char *format, ...)
+        json_object **ret_json, struct enclave_error *err, const char *format, ...)
 {
     char path[PATH_SIZE];
     long status;
@@ -39,7 +39,7 @@ request(const struct container_api *api, const char *method, int cancel_fd, long
         return enclave_error_set(err, ENCLAVE_EINTERNAL, "a container's name is too long");
     }
     return engine_request(api->engine, method, path, NULL, api->timeout_ms, cancel_fd,
-                          ret_status ? ret_status : &status, NULL, err);
+                          ret_status ? ret_status : &status, ret_json, err);
 }
 
 /* ------------------------------------------------------------------------------------- creation */
@@ -177,7 +177,7 @@ int32_t container_relay(const struct container_api *api, const char *name, int c
 int32_t container_start(const struct container_api *api, const char *name, int cancel_fd,
                         struct enclave_error *err)
 {
-    return request(api, "POST", cancel_fd, NULL, err, "/containers/%s/start", name);
+    return request(api, "POST", cancel_fd, NULL, NULL, err, "/containers/%s/start", name);
 }
 
 /* ContainerWait: where a removal failed, the wait for it ends all the same, and says so in `Error`. */
@@ -186,14 +186,10 @@ int32_t container_wait(const struct container_api *api, const char *name, int re
 {
     json_object *answer JSON_CLEANUP = NULL;
     const char *message;
-    char path[PATH_SIZE];
     long status = 0;
-    int32_t rc;
+    int32_t rc = request(api, "POST", -1, &status, &answer, err, "/containers/%s/wait?condition=%s",
+                         name, removed ? "removed" : "not-running");
 
-    (void)snprintf(path, sizeof path, "/containers/%s/wait?condition=%s", name,
-                   removed ? "removed" : "not-running");
-    rc =
-        engine_request(api->engine, "POST", path, NULL, api->timeout_ms, -1, &status, &answer, err);
     if (rc) {
         return status == 404 ? 0 : rc;
     }
@@ -204,7 +200,8 @@ int32_t container_wait(const struct container_api *api, const char *name, int re
 int32_t container_kill(const struct container_api *api, const char *name, struct enclave_error *err)
 {
     long status = 0;
-    int32_t rc = request(api, "POST", -1, &status, err, "/containers/%s/kill?signal=SIGKILL", name);
+    int32_t rc =
+        request(api, "POST", -1, &status, NULL, err, "/containers/%s/kill?signal=SIGKILL", name);
 
     return status == 404 || status == 409 ? 0 : rc;
 }
@@ -220,7 +217,7 @@ int32_t container_remove(const struct container_api *api, const char *name,
     int32_t rc = 0;
 
     for (int i = 0; i < REMOVE_TRIES; i++) {
-        rc = request(api, "DELETE", -1, &status, err, "/containers/%s?force=1&v=1", name);
+        rc = request(api, "DELETE", -1, &status, NULL, err, "/containers/%s?force=1&v=1", name);
         if (status == 409) {
             (void)container_wait(api, name, 1, NULL);
         } else if (status != 500 ||
@@ -235,11 +232,11 @@ int32_t container_tidy(const struct container_api *api, const char *name, int *r
                        struct enclave_error *err)
 {
     long status = 0;
-    int32_t rc = request(api, "DELETE", -1, &status, err, "/containers/%s?v=1", name);
+    int32_t rc = request(api, "DELETE", -1, &status, NULL, err, "/containers/%s?v=1", name);
 
     /* Its start was still under way. It ends by itself, but while it was refused here, Docker did not remove it. */
     if (status == 409 && container_wait(api, name, 0, NULL) == 0) {
-        rc = request(api, "DELETE", -1, &status, err, "/containers/%s?v=1", name);
+        rc = request(api, "DELETE", -1, &status, NULL, err, "/containers/%s?v=1", name);
     }
     *ret_removed = rc == 0;
     return status == 404 || status == 409 ? 0 : rc;
