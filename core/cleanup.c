@@ -183,8 +183,8 @@ struct deleting {
     size_t count;
     size_t next;
     struct enclave_error first;
-    struct plugin *
-        unreachable; /* a backend whose sandboxes are another manager's, and which that one has not answered */
+    /* A backend whose sandboxes are another manager's, and which that one has not answered. */
+    struct plugin *unreachable;
 };
 
 /* A hanging server would be waited for with each sandbox: after the first, the others of its are let go of. */
