@@ -169,6 +169,25 @@ static char *make_error(const struct result_facts *facts, struct buffer *metadat
     return text;
 }
 
+/* Its texts are there: they are to be seen, and it is the caller's. `nomem`, or one is missing: it is freed. */
+static int32_t hand_out(struct owned_result *owned, int nomem, struct enclave_result **ret_result,
+                        struct enclave_error *err)
+{
+    struct enclave_result *result = &owned->public;
+
+    if (nomem || !owned->tool_name || !owned->execution_id || !owned->output || !owned->metadata) {
+        enclave_result_free(result);
+        return enclave_error_set(err, ENCLAVE_ENOMEM, "make the result: out of memory");
+    }
+    result->tool_name = owned->tool_name;
+    result->execution_id = owned->execution_id;
+    result->output = owned->output;
+    result->error = owned->error;
+    result->metadata = owned->metadata;
+    *ret_result = result;
+    return 0;
+}
+
 int32_t result_make(const struct result_facts *facts, struct enclave_result **ret_result,
                     struct enclave_error *err)
 {
@@ -204,18 +223,8 @@ int32_t result_make(const struct result_facts *facts, struct enclave_result **re
     owned->error = make_error(facts, &metadata, &error_length, &nomem);
     nomem |= buffer_append_text(&metadata, "}") < 0;
     owned->metadata = buffer_steal(&metadata);
-    if (nomem || !owned->tool_name || !owned->execution_id || !owned->output || !owned->metadata) {
-        enclave_result_free(result);
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "make the result: out of memory");
-    }
-    result->tool_name = owned->tool_name;
-    result->execution_id = owned->execution_id;
-    result->output = owned->output;
-    result->error = owned->error;
     result->error_length = error_length;
-    result->metadata = owned->metadata;
-    *ret_result = result;
-    return 0;
+    return hand_out(owned, nomem, ret_result, err);
 }
 
 /* ------------------------------------------------------------------------------------- of others */
@@ -297,17 +306,7 @@ int32_t result_take(const char *tool_name, const char *execution_id,
     };
     owned->tool_name = strdup(tool_name);
     owned->execution_id = strdup(execution_id);
-    if (take_texts(owned, told) < 0 || !owned->tool_name || !owned->execution_id) {
-        enclave_result_free(result);
-        return enclave_error_set(err, ENCLAVE_ENOMEM, "make the result: out of memory");
-    }
-    result->tool_name = owned->tool_name;
-    result->execution_id = owned->execution_id;
-    result->output = owned->output;
-    result->error = owned->error;
-    result->metadata = owned->metadata;
-    *ret_result = result;
-    return 0;
+    return hand_out(owned, take_texts(owned, told) < 0, ret_result, err);
 }
 
 /* ----------------------------------------------------------------------------------------- JSON */
