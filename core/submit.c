@@ -9,16 +9,15 @@
  */
 #include "submit.h"
 
-#include "cancel.h"
 #include "clock.h"
 #include "execute.h"
+#include "job.h"
 #include "thread.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
 enum {
@@ -29,26 +28,6 @@ enum {
 
 /* Of parameters, stdin and results that are kept; one job alone may have more. */
 static const uint64_t BYTES_MAX = UINT64_C(256) << 20;
-
-struct job {
-    uint64_t ticket;
-    void *user_data;
-    struct sandbox *sandbox; /* with a reference */
-    const char *tool;
-    const char *params;
-    struct enclave_execute_options options; /* `cancel` is the job's own */
-    struct enclave_cancel *callers;         /* triggers the own one; NULL: none was given */
-    struct cancel_watch watch;              /* on it */
-    uint64_t bytes;
-    int64_t submitted_us;
-    int taken;            /* out of its lane */
-    TAILQ_ENTRY(job) row; /* in its lane; when it has ended, among the completions */
-    LIST_ENTRY(job) same; /* in its bucket, until it has ended */
-    int32_t code;
-    char *message; /* of an error */
-    struct enclave_result *result;
-    char copies[]; /* what the pointers above point to */
-};
 
 struct worker {
     pthread_cond_t wake;
@@ -84,71 +63,6 @@ struct submitter {
 
 static const char not_begun[] = "execute a tool: cancelled before it began";
 
-static void job_free(struct job *job)
-{
-    cancel_remove(job->callers, &job->watch);
-    enclave_cancel_free(job->options.cancel);
-    enclave_result_free(job->result);
-    sandbox_unref(job->sandbox);
-    free(job->message);
-    free(job);
-}
-
-static const void *copy_in(char **to, const void *from, uint64_t length)
-{
-    const void *copy = *to;
-    if (!from) {
-        return NULL;
-    }
-    memcpy(*to, from, length);
-    *to += length;
-    return copy;
-}
-
-static uint64_t text_size(const char *text)
-{
-    return text ? strlen(text) + 1 : 0;
-}
-
-static void trigger(void *cancel)
-{
-    enclave_cancel_trigger(cancel);
-}
-
-/* Takes over the reference. NULL without memory. */
-static struct job *job_new(struct sandbox *sandbox, const char *tool, const char *params,
-                           const struct enclave_execute_options *options, void *user_data)
-{
-    uint64_t stdin_length = options->stdin_data ? options->stdin_length : 0;
-    uint64_t texts = text_size(tool) + text_size(params) + text_size(options->execution_id);
-    struct job *job = stdin_length < SIZE_MAX / 2 && texts < SIZE_MAX / 4
-                          ? malloc(sizeof *job + texts + stdin_length)
-                          : NULL;
-    struct enclave_cancel *cancel = NULL;
-
-    if (!job || enclave_cancel_new(&cancel, NULL) < 0) {
-        sandbox_unref(sandbox);
-        free(job);
-        return NULL;
-    }
-    *job = (struct job){.user_data = user_data,
-                        .sandbox = sandbox,
-                        .options = *options,
-                        .callers = options->cancel,
-                        .watch = {trigger, cancel, NULL},
-                        .bytes = texts + stdin_length,
-                        .submitted_us = clock_monotonic_us()};
-    char *to = job->copies;
-    job->tool = copy_in(&to, tool, text_size(tool));
-    job->params = copy_in(&to, params, text_size(params));
-    job->options.execution_id =
-        copy_in(&to, options->execution_id, text_size(options->execution_id));
-    job->options.stdin_data = copy_in(&to, options->stdin_data, stdin_length);
-    job->options.cancel = cancel;
-    cancel_add(job->callers, &job->watch);
-    return job;
-}
-
 /* No ticket names it any more; the lock is held from here on. */
 static void conclude(struct job *job, int32_t code, const char *message)
 {
@@ -170,26 +84,10 @@ static void keep(struct submitter *submitter, struct job *job)
     submitter->completed++;
 }
 
-/* The result stays the job's as well. */
-static struct enclave_completion completion_of(const struct job *job)
-{
-    struct enclave_completion completion = ENCLAVE_COMPLETION_INIT;
-
-    completion.code = job->code;
-    completion.ticket = job->ticket;
-    completion.user_data = job->user_data;
-    completion.result = job->result;
-    if (job->code < 0) {
-        enclave_error_set(&completion.error, job->code, "%s",
-                          job->message ? job->message : enclave_error_text(job->code));
-    }
-    return completion;
-}
-
 /* 1: the caller has it, and the job is no more. The lock is let go meanwhile, so that the caller may submit the next. */
 static int tell(struct submitter *submitter, struct job *job)
 {
-    struct enclave_completion completion = completion_of(job);
+    struct enclave_completion completion = job_completion(job);
     uint64_t bytes = job->bytes;
 
     submitter->telling++;
@@ -571,7 +469,7 @@ int32_t enclave_manager_next_completion(struct enclave_manager *manager,
     if (!job) {
         return enclave_error_set(err, ENCLAVE_ENOTFOUND, "next completion: none waits");
     }
-    completion = completion_of(job);
+    completion = job_completion(job);
     job->result = NULL;
     job_free(job);
     completion.size = size < sizeof completion ? size : (uint32_t)sizeof completion;
