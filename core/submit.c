@@ -3,7 +3,7 @@
  *
  * A job waits in the lane of its sandbox; the lanes that are not empty take turns. A thread takes the next
  * job, or waits for one on its own condition variable; the one that began to wait last is woken first, so
- * that those that are not needed see no work for long enough to end.
+ * that those that are not needed see no work for long enough to end. A thread that the caller lends takes one job.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -44,7 +44,8 @@ struct submitter {
     uint64_t queued;
     uint64_t running;
     uint64_t completed;
-    uint64_t telling; /* threads in an `ended` of the caller's: each takes the next job itself */
+    uint64_t telling;  /* our threads in an `ended` of the caller's: each takes the next job */
+    uint64_t promised; /* threads that the caller is about to lend: each takes one */
     TAILQ_HEAD(, sandbox) lanes; /* with jobs that wait */
     LIST_HEAD(, job) tickets[BUCKETS];
     TAILQ_HEAD(, job) completions;
@@ -85,12 +86,12 @@ static void keep(struct submitter *submitter, struct job *job)
 }
 
 /* 1: the caller has it, and the job is no more. The lock is let go meanwhile, so that the caller may submit the next. */
-static int tell(struct submitter *submitter, struct job *job)
+static int tell(struct submitter *submitter, struct job *job, int lent)
 {
     struct enclave_completion completion = job_completion(job);
     uint64_t bytes = job->bytes;
 
-    submitter->telling++;
+    submitter->telling += !lent;
     pthread_mutex_unlock(&submitter->lock);
     int taken = job->options.ended(&completion) != 0;
     if (taken) {
@@ -98,7 +99,7 @@ static int tell(struct submitter *submitter, struct job *job)
         job_free(job);
     }
     pthread_mutex_lock(&submitter->lock);
-    submitter->telling--;
+    submitter->telling -= !lent;
     submitter->bytes -= taken ? bytes : 0;
     return taken;
 }
@@ -126,11 +127,11 @@ static void lane_remove(struct submitter *submitter, struct job *job)
     submitter->queued--;
 }
 
-/* The next one, of the sandbox whose turn it is; NULL when none waits. */
+/* The next one, of the sandbox whose turn it is; NULL when none waits, or as many run as may. */
 static struct job *take(struct submitter *submitter)
 {
     struct sandbox *sandbox = TAILQ_FIRST(&submitter->lanes);
-    if (!sandbox) {
+    if (!sandbox || submitter->running >= submitter->manager->config.max_executions) {
         return NULL;
     }
     struct job *job = TAILQ_FIRST(&sandbox->jobs);
@@ -142,8 +143,8 @@ static struct job *take(struct submitter *submitter)
 
 /* --------------------------------------------------------------------------------------- threads */
 
-/* The lock is held, and let go meanwhile. */
-static void run(struct submitter *submitter, struct job *job)
+/* The lock is held, and let go meanwhile. `lent`: the thread is the caller's, and does not take the next by itself. */
+static void run(struct submitter *submitter, struct job *job, int lent)
 {
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     struct enclave_result *result = NULL;
@@ -168,7 +169,7 @@ static void run(struct submitter *submitter, struct job *job)
     submitter->bytes += kept;
     job->bytes += kept;
     conclude(job, r, err.message);
-    if (!job->options.ended || !tell(submitter, job)) {
+    if (!job->options.ended || !tell(submitter, job, lent)) {
         keep(submitter, job);
     }
 }
@@ -208,7 +209,7 @@ static void *work(void *arg)
     pthread_mutex_lock(&submitter->lock);
     do {
         while ((job = take(submitter))) {
-            run(submitter, job);
+            run(submitter, job, 0);
         }
     } while (!submitter->stopping && can_wait && wait_for_work(submitter, &worker));
     pthread_t before = submitter->ended;
@@ -228,12 +229,15 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* See to it that somebody takes the job that was added. Fails only when there is no thread at all. */
+/* See to it that somebody takes what waits. Fails only when there is no thread at all. */
 static int32_t staff(struct submitter *submitter, struct enclave_error *err)
 {
     struct worker *idle = LIST_FIRST(&submitter->idle);
     pthread_t thread;
 
+    if (submitter->running >= submitter->manager->config.max_executions) {
+        return 0; /* each that ends takes the next */
+    }
     if (idle) {
         wake(idle);
         return 0;
@@ -278,7 +282,9 @@ void submitter_stop(struct submitter *submitter)
     }
     pthread_mutex_lock(&submitter->lock);
     submitter->stopping = 1;
-    while ((job = take(submitter))) {
+    while (!TAILQ_EMPTY(&submitter->lanes)) {
+        job = TAILQ_FIRST(&TAILQ_FIRST(&submitter->lanes)->jobs);
+        lane_remove(submitter, job);
         conclude(job, ENCLAVE_ECANCELLED, not_begun);
         keep(submitter, job);
     }
@@ -365,11 +371,14 @@ static int32_t check_room(const struct submitter *submitter, uint64_t bytes,
 static int32_t enqueue(struct submitter *submitter, struct job *job, uint64_t *ret_ticket,
                        struct enclave_error *err)
 {
+    int lends = (job->options.flags & ENCLAVE_EXECUTE_LEND) != 0;
+
     pthread_mutex_lock(&submitter->lock);
     int32_t r = check_room(submitter, job->bytes, err);
     if (r == 0) {
         lane_add(submitter, job);
-        r = staff(submitter, err);
+        submitter->promised += lends;
+        r = lends ? 0 : staff(submitter, err);
         if (r < 0) {
             lane_remove(submitter, job);
         }
@@ -413,6 +422,30 @@ int32_t enclave_manager_submit(struct enclave_manager *manager, const char *id, 
         job_free(job);
     }
     return r;
+}
+
+/* The next is taken over by a thread of ours, or by this one where there is none. */
+int32_t enclave_manager_run_submitted(struct enclave_manager *manager, struct enclave_error *err)
+{
+    struct job *job;
+    int ran = 0;
+
+    if (!manager) {
+        return enclave_error_set(err, ENCLAVE_EINVALID, "run what was submitted: manager is NULL");
+    }
+    struct submitter *submitter = manager->submitter;
+    pthread_mutex_lock(&submitter->lock);
+    submitter->promised -= submitter->promised > 0;
+    while ((job = take(submitter))) {
+        run(submitter, job, 1);
+        ran = 1;
+        if (submitter->queued <= submitter->promised || staff(submitter, NULL) == 0) {
+            break;
+        }
+    }
+    pthread_mutex_unlock(&submitter->lock);
+    return ran ? 0
+               : enclave_error_set(err, ENCLAVE_ENOTFOUND, "run what was submitted: none waits");
 }
 
 int32_t enclave_manager_completion_fd(struct enclave_manager *manager, int32_t *ret_fd,

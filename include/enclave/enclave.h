@@ -288,9 +288,13 @@ struct enclave_completion; /* below, with enclave_manager_submit() */
  */
 typedef int32_t (*enclave_ended_fn)(const struct enclave_completion *completion);
 
+/* enclave_manager_run_submitted() is about to be called: no thread of the manager is woken for this
+ * submitted execution. */
+#define ENCLAVE_EXECUTE_LEND (UINT32_C(1) << 0)
+
 struct enclave_execute_options {
     uint32_t size;  /* ENCLAVE_EXECUTE_OPTIONS_INIT sets it */
-    uint32_t flags; /* 0 */
+    uint32_t flags; /* ENCLAVE_EXECUTE_... */
     /*
      * Milliseconds; 0: none; -1: not given; less is INVALID. The first that is given counts: the
      * parameter `timeout` (seconds), this, the tool's option, the sandbox's `timeout`, 30 s.
@@ -399,6 +403,19 @@ ENCLAVE_API int32_t enclave_manager_submit(struct enclave_manager *manager, cons
                                            const struct enclave_execute_options *options,
                                            void *user_data, uint64_t *ret_ticket,
                                            struct enclave_error *err);
+
+/*
+ * Lend this thread: run in it the submitted execution whose turn it is, if one waits, and return
+ * when that has ended. For a program with threads of its own: the way from the thread that submits
+ * to one of the manager's, and what it costs, is saved when that thread submits with
+ * ENCLAVE_EXECUTE_LEND and calls this next. It may find another's execution, or none, when the
+ * turns say so; what it promised to come for and does not waits until another thread is free.
+ * `max_executions` counts these as well. `output` and `ended` are called in this thread, which needs
+ * 256 KiB of stack. Errors: NOTFOUND (none waits, or as many run as may: that one is taken by the
+ * next thread that is free). Blocks. Must have returned before enclave_manager_free().
+ */
+ENCLAVE_API int32_t enclave_manager_run_submitted(struct enclave_manager *manager,
+                                                  struct enclave_error *err);
 
 /* A descriptor for poll() or epoll that is readable while completions wait. Do not read or close
  * it: it is the manager's, the same each time. IO: no descriptor is to be had. Does not block. */

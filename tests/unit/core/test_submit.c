@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "submit_support.h"
 #include "support.h"
 
 #include "clock.h"
@@ -18,9 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELLO "{\"argv\": [\"now\", \"out\", \"hello\"]}"
-#define HANG "{\"argv\": [\"hang\"]}"
-
 static uint64_t submit(struct enclave_manager *manager, const char *id, const char *params,
                        void *user_data)
 {
@@ -33,32 +31,6 @@ static uint64_t submit(struct enclave_manager *manager, const char *id, const ch
     return ticket;
 }
 
-/* Waits at most 30 s. */
-static struct enclave_completion next(struct enclave_manager *manager)
-{
-    struct enclave_completion completion = ENCLAVE_COMPLETION_INIT;
-    struct pollfd completions = {.events = POLLIN};
-    assert_int_equal(enclave_manager_completion_fd(manager, &completions.fd, NULL), 0);
-    while (enclave_manager_next_completion(manager, &completion, NULL) != 0) {
-        assert_int_equal(poll(&completions, 1, 30000), 1);
-    }
-    return completion;
-}
-
-static void wait_until_running(struct enclave_manager *manager, uint64_t count)
-{
-    while (submitter_state(manager->submitter).running < count) {
-        (void)sched_yield();
-    }
-}
-
-static int readable(struct enclave_manager *manager)
-{
-    struct pollfd completions = {.events = POLLIN};
-    assert_int_equal(enclave_manager_completion_fd(manager, &completions.fd, NULL), 0);
-    return poll(&completions, 1, 0);
-}
-
 static void test_one(void **state)
 {
     (void)state;
@@ -69,21 +41,21 @@ static void test_one(void **state)
     int mine = 0;
 
     support_sandbox(manager, id);
-    assert_int_equal(readable(manager), 0);
+    assert_int_equal(submit_readable(manager), 0);
     assert_int_equal(enclave_manager_next_completion(manager, &completion, &err),
                      ENCLAVE_ENOTFOUND);
     uint64_t ticket = submit(manager, id, HELLO, &mine);
-    completion = next(manager);
+    completion = submit_next(manager);
     assert_int_equal(completion.ticket, ticket);
     assert_ptr_equal(completion.user_data, &mine);
     assert_int_equal(completion.code, 0);
     assert_string_equal(completion.result->output, "hello");
     enclave_result_free(completion.result);
-    assert_int_equal(readable(manager), 0);
+    assert_int_equal(submit_readable(manager), 0);
     assert_int_equal(enclave_manager_cancel_ticket(manager, ticket, &err), ENCLAVE_ENOTFOUND);
 
     (void)submit(manager, id, "{\"colour\": \"blue\"}", NULL);
-    completion = next(manager);
+    completion = submit_next(manager);
     assert_int_equal(completion.code, ENCLAVE_EINVALID);
     assert_error(completion.error, ENCLAVE_EINVALID, "parameter 'colour'");
     assert_null(completion.result);
@@ -104,14 +76,14 @@ static void test_descriptor(void **state)
     while (submitter_state(manager->submitter).completed < 2) {
         (void)sched_yield();
     }
-    assert_int_equal(readable(manager), 1);
-    enclave_result_free(next(manager).result);
-    assert_int_equal(readable(manager), 1);
-    enclave_result_free(next(manager).result);
-    assert_int_equal(readable(manager), 0);
+    assert_int_equal(submit_readable(manager), 1);
+    enclave_result_free(submit_next(manager).result);
+    assert_int_equal(submit_readable(manager), 1);
+    enclave_result_free(submit_next(manager).result);
+    assert_int_equal(submit_readable(manager), 0);
     (void)submit(manager, id, HELLO, NULL);
-    enclave_result_free(next(manager).result);
-    assert_int_equal(readable(manager), 0);
+    enclave_result_free(submit_next(manager).result);
+    assert_int_equal(submit_readable(manager), 0);
     enclave_manager_free(manager);
 }
 
@@ -145,7 +117,7 @@ static void test_options_are_copied(void **state)
     memset(params, 'x', sizeof params - 1);
     memset(execution, 'x', sizeof execution - 1);
     memset(input, 'x', sizeof input - 1);
-    struct enclave_completion completion = next(manager);
+    struct enclave_completion completion = submit_next(manager);
     assert_int_equal(completion.code, 0);
     assert_string_equal(completion.result->output, "what cat reads");
     assert_string_equal(completion.result->execution_id, "mine");
@@ -193,19 +165,19 @@ static void test_cancel(void **state)
 
     support_sandbox(manager, id);
     uint64_t running = submit(manager, id, HANG, NULL);
-    wait_until_running(manager, 1);
+    submit_wait_running(manager, 1);
     uint64_t queued = submit(manager, id, HELLO, NULL), last = submit(manager, id, HELLO, NULL);
     assert_int_equal(enclave_manager_cancel_ticket(manager, queued, &err), 0);
     assert_int_equal(enclave_manager_cancel_ticket(manager, queued, &err), ENCLAVE_ENOTFOUND);
-    struct enclave_completion completion = next(manager); /* at once, before its turn */
+    struct enclave_completion completion = submit_next(manager); /* at once, before its turn */
     assert_int_equal(completion.ticket, queued);
     assert_error(completion.error, ENCLAVE_ECANCELLED, "cancelled before it began");
     assert_int_equal(enclave_manager_cancel_ticket(manager, running, &err), 0);
-    completion = next(manager);
+    completion = submit_next(manager);
     assert_int_equal(completion.ticket, running);
     assert_int_equal(completion.result->cause, ENCLAVE_CAUSE_CANCELLED);
     enclave_result_free(completion.result);
-    completion = next(manager);
+    completion = submit_next(manager);
     assert_int_equal(completion.ticket, last);
     enclave_result_free(completion.result);
     enclave_manager_free(manager);
@@ -223,7 +195,7 @@ static void test_deleted_while_queued(void **state)
     options.id = "again";
     support_sandbox(manager, other);
     uint64_t ticket = submit(manager, other, HANG, NULL);
-    wait_until_running(manager, 1);
+    submit_wait_running(manager, 1);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(enclave_manager_create_sandbox(
                              manager, NULL, "{\"tools_config\": [\"run\"]}", &options, id, NULL),
@@ -234,8 +206,8 @@ static void test_deleted_while_queued(void **state)
         }
     }
     assert_int_equal(enclave_manager_cancel_ticket(manager, ticket, NULL), 0);
-    enclave_result_free(next(manager).result);
-    struct enclave_completion completion = next(manager);
+    enclave_result_free(submit_next(manager).result);
+    struct enclave_completion completion = submit_next(manager);
     assert_error(completion.error, ENCLAVE_ESTATE, "sandbox 'again' is not running");
     enclave_manager_free(manager);
 }
@@ -255,9 +227,9 @@ static void test_callers_handle(void **state)
         assert_int_equal(
             enclave_manager_submit(manager, id, "run", HANG, &options, NULL, NULL, NULL), 0);
     }
-    wait_until_running(manager, 1);
+    submit_wait_running(manager, 1);
     enclave_cancel_trigger(options.cancel);
-    struct enclave_completion ran = next(manager), waited = next(manager);
+    struct enclave_completion ran = submit_next(manager), waited = submit_next(manager);
     enclave_cancel_free(options.cancel);
     assert_int_equal(ran.result->cause, ENCLAVE_CAUSE_CANCELLED);
     assert_int_equal(waited.code, ENCLAVE_ECANCELLED);
@@ -276,7 +248,7 @@ static void test_order(void **state)
 
     support_sandbox(manager, first);
     uint64_t ticket = submit(manager, first, HANG, NULL);
-    wait_until_running(manager, 1);
+    submit_wait_running(manager, 1);
     for (uintptr_t box = 0; box < COUNT(ids); box++) {
         support_sandbox(manager, ids[box]);
         for (uintptr_t i = 0; i < (box == 0 ? 5 : box == 1 ? 3 : 2); i++) {
@@ -284,9 +256,9 @@ static void test_order(void **state)
         }
     }
     assert_int_equal(enclave_manager_cancel_ticket(manager, ticket, NULL), 0);
-    enclave_result_free(next(manager).result);
+    enclave_result_free(submit_next(manager).result);
     for (size_t i = 0; i < COUNT(expected); i++) {
-        struct enclave_completion completion = next(manager);
+        struct enclave_completion completion = submit_next(manager);
         assert_int_equal((uintptr_t)completion.user_data, expected[i]);
         enclave_result_free(completion.result);
     }
@@ -306,17 +278,17 @@ static void test_busy(void **state)
     for (int i = 0; i < 5; i++) {
         (void)submit(manager, id, i < 2 ? HANG : HELLO, NULL);
     }
-    wait_until_running(manager, 2);
+    submit_wait_running(manager, 2);
     assert_int_equal(enclave_manager_submit(manager, id, "run", HELLO, NULL, NULL, NULL, &err),
                      ENCLAVE_EBUSY);
     assert_error(err, ENCLAVE_EBUSY, "2 executions run, 3 are queued, 0 have ended");
     assert_int_equal(submitter_state(manager->submitter).threads, 2);
     assert_int_equal(enclave_manager_cancel_ticket(manager, 1, NULL), 0);
-    enclave_result_free(next(manager).result);
+    enclave_result_free(submit_next(manager).result);
     (void)submit(manager, id, HELLO, NULL); /* what was taken made room */
     assert_int_equal(enclave_manager_stop_sandbox(manager, id, NULL), 0);
     for (int i = 0; i < 5; i++) {
-        enclave_result_free(next(manager).result);
+        enclave_result_free(submit_next(manager).result);
     }
     enclave_manager_free(manager);
 }
@@ -337,7 +309,7 @@ static void test_freed_manager(void **state)
             (void)submit(manager, id, HANG, NULL);
         }
         if (round % 2) {
-            wait_until_running(manager, 4);
+            submit_wait_running(manager, 4);
         }
         enclave_manager_free(manager);
     }
@@ -358,7 +330,7 @@ static void test_idle_threads_end(void **state)
         for (int i = 0; i < AT_ONCE; i++) {
             tickets[i] = submit(manager, id, HANG, NULL);
         }
-        wait_until_running(manager, AT_ONCE);
+        submit_wait_running(manager, AT_ONCE);
         assert_int_equal(submitter_state(manager->submitter).threads, AT_ONCE);
         for (int i = 0; i < AT_ONCE; i++) {
             assert_int_equal(enclave_manager_cancel_ticket(manager, tickets[i], NULL), 0);
@@ -367,162 +339,9 @@ static void test_idle_threads_end(void **state)
             (void)sched_yield();
         }
         for (int i = 0; i < AT_ONCE; i++) {
-            enclave_result_free(next(manager).result);
+            enclave_result_free(submit_next(manager).result);
         }
     }
-    enclave_manager_free(manager);
-}
-
-/* ------------------------------------------------------------------------------- told at once */
-
-/* Of executions whose `ended` is one of those below; user_data. */
-struct told {
-    struct enclave_manager *manager;
-    const char *id;
-    int again; /* how many more are submitted, each by the end of the one before */
-    int32_t code;
-    char text[ENCLAVE_ERROR_MESSAGE_SIZE];
-    atomic_int times;
-};
-
-static int32_t take_it(const struct enclave_completion *completion)
-{
-    struct told *told = completion->user_data;
-
-    told->code = completion->code;
-    (void)snprintf(told->text, sizeof told->text, "%s",
-                   completion->result ? completion->result->output : completion->error.message);
-    enclave_result_free(completion->result);
-    atomic_fetch_add(&told->times, 1);
-    return 1;
-}
-
-static int32_t leave_it(const struct enclave_completion *completion)
-{
-    struct told *told = completion->user_data;
-
-    atomic_fetch_add(&told->times, 1);
-    return 0;
-}
-
-static void submit_told(struct told *told, const char *params, enclave_ended_fn ended)
-{
-    struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
-
-    options.ended = ended;
-    assert_int_equal(
-        enclave_manager_submit(told->manager, told->id, "run", params, &options, told, NULL, NULL),
-        0);
-}
-
-static int32_t submit_again(const struct enclave_completion *completion)
-{
-    struct told *told = completion->user_data;
-
-    if (told->again > 0) {
-        told->again--;
-        submit_told(told, HELLO, submit_again);
-    }
-    return take_it(completion);
-}
-
-static void wait_until_told(struct told *told, int times)
-{
-    while (atomic_load(&told->times) < times) {
-        (void)sched_yield();
-    }
-}
-
-/* What has been taken does not come again, and does not count; what has not is a completion as any other. */
-static void test_told_at_once(void **state)
-{
-    (void)state;
-    static const char *const overrides[] = {"enclave.max_executions=1", "enclave.max_queued=0",
-                                            NULL};
-    struct enclave_manager *manager = support_manager(overrides);
-    struct enclave_completion completion = ENCLAVE_COMPLETION_INIT;
-    char id[ENCLAVE_ID_SIZE];
-    struct told told = {.manager = manager, .id = id};
-
-    support_sandbox(manager, id);
-    assert_int_equal(readable(manager), 0);
-    submit_told(&told, HELLO, take_it);
-    wait_until_told(&told, 1);
-    assert_int_equal(told.code, 0);
-    assert_string_equal(told.text, "hello");
-    assert_int_equal(readable(manager), 0);
-    assert_int_equal(enclave_manager_next_completion(manager, &completion, NULL),
-                     ENCLAVE_ENOTFOUND);
-
-    submit_told(&told, "{\"colour\": \"blue\"}", take_it); /* there is room for one at a time */
-    wait_until_told(&told, 2);
-    assert_int_equal(told.code, ENCLAVE_EINVALID);
-    assert_non_null(strstr(told.text, "parameter 'colour'"));
-
-    submit_told(&told, HELLO, leave_it);
-    completion = next(manager);
-    assert_int_equal(atomic_load(&told.times), 3);
-    assert_ptr_equal(completion.user_data, &told);
-    assert_string_equal(completion.result->output, "hello");
-    enclave_result_free(completion.result);
-    enclave_manager_free(manager);
-}
-
-/* The thread that tells is not busy: it takes what is submitted meanwhile. */
-static void test_told_may_submit(void **state)
-{
-    (void)state;
-    struct enclave_manager *manager = support_manager(NULL);
-    char id[ENCLAVE_ID_SIZE];
-    struct told told = {.manager = manager, .id = id, .again = 5};
-
-    support_sandbox(manager, id);
-    submit_told(&told, HELLO, submit_again);
-    wait_until_told(&told, 6);
-    assert_int_equal(submitter_state(manager->submitter).threads, 1);
-    enclave_manager_free(manager);
-}
-
-/* One that no thread has taken is not told of by the thread that cancels; a manager that ends tells of what it cancels. */
-static void test_told_when_cancelled(void **state)
-{
-    (void)state;
-    static const char *const overrides[] = {"enclave.max_executions=1", NULL};
-    struct enclave_manager *manager = support_manager(overrides);
-    struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
-    char id[ENCLAVE_ID_SIZE];
-    struct told runs = {.manager = manager, .id = id}, waits = {.manager = manager, .id = id};
-    uint64_t ticket = 0;
-
-    support_sandbox(manager, id);
-    submit_told(&runs, HANG, take_it);
-    wait_until_running(manager, 1);
-    options.ended = take_it;
-    assert_int_equal(
-        enclave_manager_submit(manager, id, "run", HELLO, &options, &waits, &ticket, NULL), 0);
-    assert_int_equal(enclave_manager_cancel_ticket(manager, ticket, NULL), 0);
-    assert_int_equal(next(manager).code, ENCLAVE_ECANCELLED);
-    assert_int_equal(atomic_load(&waits.times), 0);
-    enclave_manager_free(manager);
-    assert_int_equal(atomic_load(&runs.times), 1);
-}
-
-/* A program that was compiled without `ended` has something else there. */
-static void test_shorter_options(void **state)
-{
-    (void)state;
-    struct enclave_manager *manager = support_manager(NULL);
-    struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
-    char id[ENCLAVE_ID_SIZE];
-    struct told told = {.manager = manager, .id = id};
-
-    support_sandbox(manager, id);
-    options.size = offsetof(struct enclave_execute_options, ended);
-    options.ended = take_it;
-    assert_int_equal(enclave_manager_submit(manager, id, "run", HELLO, &options, &told, NULL, NULL),
-                     0);
-    enclave_result_free(next(manager).result);
-    assert_int_equal(atomic_load(&told.times), 0);
     enclave_manager_free(manager);
 }
 
@@ -570,7 +389,7 @@ static void test_many_at_once(void **state)
     }
     size_t memory = resident_mb();
     for (int i = 0; i < BOXES * EACH; i++) {
-        struct enclave_completion completion = next(manager);
+        struct enclave_completion completion = submit_next(manager);
         assert_int_equal(completion.code, 0);
         assert_int_equal(completion.result->cause, ENCLAVE_CAUSE_EXITED);
         enclave_result_free(completion.result);
@@ -628,10 +447,10 @@ static void test_from_many_threads(void **state)
     }
     assert_int_equal(atomic_load(&crowd.submitted), CALLERS * CALLS);
     while (atomic_load(&crowd.taken) < CALLERS * CALLS) {
-        enclave_result_free(next(crowd.manager).result);
+        enclave_result_free(submit_next(crowd.manager).result);
         atomic_fetch_add(&crowd.taken, 1);
     }
-    assert_int_equal(readable(crowd.manager), 0);
+    assert_int_equal(submit_readable(crowd.manager), 0);
     enclave_manager_free(crowd.manager);
 }
 
@@ -649,10 +468,6 @@ int main(void)
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_freed_manager),
         cmocka_unit_test(test_idle_threads_end),
-        cmocka_unit_test(test_told_at_once),
-        cmocka_unit_test(test_told_may_submit),
-        cmocka_unit_test(test_told_when_cancelled),
-        cmocka_unit_test(test_shorter_options),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_from_many_threads),
     };
