@@ -14,6 +14,9 @@
     V(MHD_start_daemon) \
     F(MHD_socket, MHD_quiesce_daemon, (struct MHD_Daemon *d), (d)) \
     F(void, MHD_stop_daemon, (struct MHD_Daemon *d), (d)) \
+    F(enum MHD_Result, MHD_run, (struct MHD_Daemon *d), (d)) \
+    F(enum MHD_Result, MHD_get_timeout, (struct MHD_Daemon *d, MHD_UNSIGNED_LONG_LONG *t), (d, t)) \
+    V(MHD_get_daemon_info) \
     V(MHD_get_connection_info) \
     F(int, MHD_get_connection_values, \
       (struct MHD_Connection *c, enum MHD_ValueKind k, MHD_KeyValueIterator i, void *x), \
@@ -61,4 +64,12 @@ const union MHD_ConnectionInfo *MHD_get_connection_info(struct MHD_Connection *c
     __typeof__(&MHD_get_connection_info) function = LATE(MHD_get_connection_info);
 
     return function ? function(connection, type) : NULL;
+}
+
+const union MHD_DaemonInfo *MHD_get_daemon_info(struct MHD_Daemon *daemon,
+                                                enum MHD_DaemonInfoType type, ...)
+{
+    __typeof__(&MHD_get_daemon_info) function = LATE(MHD_get_daemon_info);
+
+    return function ? function(daemon, type) : NULL;
 }

@@ -9,6 +9,7 @@
 #include "connections.h"
 
 #include "clock.h"
+#include "reactor.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -69,6 +70,7 @@ struct connection *connections_open(struct connections *connections, struct MHD_
         free(connection);
         return NULL;
     }
+    connection->reactor = reactor_here();
     connection->fd = info->connect_fd;
     pthread_mutex_lock(&connections->lock);
     connections->by_fd[connection->fd] = connection;

@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 struct connection {
-    struct request request; /* the one under way */
+    struct request request;  /* the one under way */
+    struct reactor *reactor; /* that serves it */
     int fd;
     bool surplus;     /* beyond the limit: to be refused */
     atomic_bool busy; /* a request is under way */

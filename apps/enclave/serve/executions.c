@@ -8,9 +8,11 @@
 #include "../session.h"
 #include "answer.h"
 #include "clock.h"
+#include "connections.h"
 #include "keys.h"
 #include "loop.h"
 #include "outflow.h"
+#include "reactor.h"
 #include "strmap.h"
 
 #include <pthread.h>
@@ -26,6 +28,7 @@ struct execution {
     struct execution *next, *previous; /* guarded by all->lock */
     atomic_uint holds;                 /* the manager's, the outflow's */
     struct request *request;
+    struct reactor *reactor; /* that serves its connection */
     struct outflow *outflow; /* NULL: it does not stream */
     struct events events;
     char *name; /* in all->names; NULL: it has none */
@@ -237,10 +240,12 @@ static void take(const struct enclave_completion *completion)
     end(completion->user_data, text, &err);
 }
 
-/* In the thread that ran it. Of a stream all has been handed over in this thread already: so is the end. */
+/* In the thread that ran it, which sends the answer too. Of a stream all has been handed over in this thread already: so is
+ * the end. */
 static int32_t on_ended(const struct enclave_completion *completion)
 {
     const struct execution *execution = completion->user_data;
+    struct reactor *reactor = execution->reactor;
 
     if (!execution->outflow) {
         if (!loop_answer_at_once(execution->all->server->loop)) {
@@ -248,7 +253,9 @@ static int32_t on_ended(const struct enclave_completion *completion)
         }
         execution->request->paced = true;
     }
+    reactor_defer(reactor);
     take(completion);
+    reactor_run(reactor);
     return 1;
 }
 
@@ -299,6 +306,7 @@ static struct execution *new_execution(struct executions *executions, struct req
     }
     execution->all = executions;
     execution->request = request;
+    execution->reactor = request->connection->reactor;
     execution->events.format = what->format;
     atomic_store(&execution->told_ms, clock_ms());
     if (what->format != EVENTS_NONE) {
@@ -351,6 +359,7 @@ bool executions_begin(struct executions *executions, struct request *request,
     options.stdin_data = what->stdin_data;
     options.stdin_length = what->stdin_length;
     options.ended = on_ended;
+    options.flags = reactor_lend(execution->reactor) ? ENCLAVE_EXECUTE_LEND : 0;
     if (execution->outflow) {
         options.output = on_output;
         options.output_ctx = execution;

@@ -12,10 +12,12 @@
 #include "late.h"
 #include "log.h"
 #include "loop.h"
+#include "reactor.h"
 #include "routes.h"
 
 #include <enclave/plugin.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -464,11 +466,11 @@ static void on_message(void *cls, const char *format, va_list args)
     log_line(ENCLAVE_LOG_DEBUG, "http: %s", text);
 }
 
-int32_t http_start(struct server *server, int listen_fd, const char *cert, const char *key,
-                   struct enclave_error *err)
+static struct MHD_Daemon *start_daemon(struct server *server, int listen_fd, const char *cert,
+                                       const char *key)
 {
     const struct settings *settings = &server->settings;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (cert ? MHD_USE_TLS : MHD_USE_TURBO);
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_message, NULL},
@@ -480,43 +482,76 @@ int32_t http_start(struct server *server, int listen_fd, const char *cert, const
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, settings->max_connections + SURPLUS, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)settings->max_headers, NULL},
-        {MHD_OPTION_THREAD_POOL_SIZE, settings->threads > 1 ? settings->threads : 0, NULL},
         {cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, (void *)(uintptr_t)cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
         {MHD_OPTION_END, 0, NULL},
     };
+
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY, options,
+                            MHD_OPTION_END);
+}
+
+static void run_submitted(void *manager)
+{
+    (void)enclave_manager_run_submitted(manager, NULL);
+}
+
+/* Takes the socket over. */
+static int32_t start_reactor(struct server *server, int listen_fd, const char *cert,
+                             const char *key, struct reactor **ret_reactor,
+                             struct enclave_error *err)
+{
+    struct MHD_Daemon *daemon = listen_fd < 0 ? NULL : start_daemon(server, listen_fd, cert, key);
+
+    if (daemon) {
+        return reactor_start(daemon, run_submitted, server->manager, ret_reactor, err);
+    }
+    if (listen_fd >= 0) {
+        (void)close(listen_fd);
+    }
+    return enclave_error_set(err, cert ? ENCLAVE_ECONFIG : ENCLAVE_EIO, "cannot start the server%s",
+                             cert ? ": tls_cert and tls_key must be PEM files, and belong together"
+                                  : "");
+}
+
+/* Each has a descriptor of its own of the socket. */
+int32_t http_start(struct server *server, int listen_fd, const char *cert, const char *key,
+                   struct enclave_error *err)
+{
     int32_t r = late_microhttpd(err);
 
+    for (unsigned i = 1; r == 0 && i < server->settings.threads; i++) {
+        r = start_reactor(server, fcntl(listen_fd, F_DUPFD_CLOEXEC, 0), cert, key,
+                          &server->reactors[i], err);
+    }
     if (r < 0) {
         (void)close(listen_fd);
         return r;
     }
-    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY,
-                                      options, MHD_OPTION_END);
-    if (!server->daemon) {
-        (void)close(listen_fd);
-        return enclave_error_set(
-            err, cert ? ENCLAVE_ECONFIG : ENCLAVE_EIO, "cannot start the server%s",
-            cert ? ": tls_cert and tls_key must be PEM files, and belong together" : "");
-    }
-    return 0;
+    return start_reactor(server, listen_fd, cert, key, &server->reactors[0], err);
 }
 
 void http_quiesce(struct server *server)
 {
-    int fd;
-
     atomic_store(&server->stopping, true);
-    fd = MHD_quiesce_daemon(server->daemon);
-    if (fd >= 0) {
-        (void)close(fd);
+    for (unsigned i = 0; i < SETTINGS_THREADS_MAX && server->reactors[i]; i++) {
+        reactor_quiesce(server->reactors[i]);
     }
     connections_shut_idle(server->connections);
 }
 
 void http_stop(struct server *server)
 {
-    if (server->daemon) {
-        MHD_stop_daemon(server->daemon);
+    for (unsigned i = 0; i < SETTINGS_THREADS_MAX; i++) {
+        if (server->reactors[i]) {
+            reactor_stop(server->reactors[i]);
+        }
+    }
+}
+
+void http_free(struct server *server)
+{
+    for (unsigned i = 0; i < SETTINGS_THREADS_MAX; i++) {
+        reactor_free(server->reactors[i]);
     }
 }

@@ -20,5 +20,7 @@ void http_quiesce(struct server *server);
 
 /* No request waits any more: close what is left. */
 void http_stop(struct server *server);
+/* After that, and when no thread is left that might have resumed one. */
+void http_free(struct server *server);
 
 #endif

@@ -8,6 +8,7 @@
 #include "answer.h"
 #include "connections.h"
 #include "keys.h"
+#include "reactor.h"
 
 void request_wait(struct request *request, void (*gone)(struct request *request))
 {
@@ -25,8 +26,11 @@ void request_resume(struct request *request)
 {
     struct MHD_Connection *mhd = request->mhd;
 
+    struct reactor *reactor = request->connection->reactor;
+
     connections_unwatch(request->server->connections, request->connection);
     MHD_resume_connection(mhd);
+    reactor_wake(reactor);
 }
 
 const char *request_caller(const struct request *request)

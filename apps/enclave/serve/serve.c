@@ -277,6 +277,7 @@ static void destroy(struct server *server, struct place *place)
     jobs_free(server->submitter);
     loop_stop(server->loop);
     enclave_manager_free(server->manager);
+    http_free(server);
     executions_free(server->executions);
     owners_free(server->owners);
     room_free(server->room);

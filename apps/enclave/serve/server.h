@@ -12,8 +12,6 @@
 
 #include <stdatomic.h>
 
-struct MHD_Daemon;
-
 /* What is counted for /metrics, since the start. */
 struct counters {
     atomic_ullong requests[6];  /* by first digit of the status */
@@ -41,7 +39,7 @@ struct server {
     struct strmap *backends; /* names of those that are loaded */
     struct executions *executions;
     struct health *health;
-    struct MHD_Daemon *daemon;
+    struct reactor *reactors[SETTINGS_THREADS_MAX]; /* settings.threads of them */
     struct counters counters;
     atomic_bool stopping;
     int quiet_fd; /* eventfd: the last request under way has ended, while stopping */

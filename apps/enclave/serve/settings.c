@@ -179,7 +179,7 @@ struct number {
 #define FIELD(key) offsetof(struct settings, key)
 
 static const struct number counts[] = {
-    {"threads", 1, 64, FIELD(threads)},
+    {"threads", 1, SETTINGS_THREADS_MAX, FIELD(threads)},
     {"workers", 1, 1024, FIELD(workers)},
     {"max_jobs", 1, 65536, FIELD(max_jobs)},
     {"max_pool_executions", 1, 4096, FIELD(max_pool_executions)},

@@ -32,6 +32,8 @@ enum {
 /* The names of those keys: "allow_network", ... */
 extern const char *const settings_allow_keys[ALLOW_COUNT];
 
+enum { SETTINGS_THREADS_MAX = 64 };
+
 struct settings {
     char *listen;       /* ADDRESS:PORT or unix:PATH */
     char *api_key_file; /* NULL: no keys */

@@ -41,7 +41,12 @@ class Load(unittest.TestCase):
             server.stop()
 
     def test_many_clients(self):
-        server = Server()
+        for threads in (1, 3):
+            with self.subTest(threads=threads):
+                self.many_clients("threads = %d" % threads)
+
+    def many_clients(self, settings):
+        server = Server(server=settings)
         failures = []
 
         def client(number):
@@ -69,6 +74,35 @@ class Load(unittest.TestCase):
                 thread.join()
             self.assertEqual(failures, [])
             self.assertEqual(server.stats()["total_sandboxes"], 0)
+        finally:
+            server.stop()
+
+    def test_more_that_hang_than_threads(self):
+        """One after another, so that each takes a thread that serves connections as long as there is one to spare."""
+        server = Server()
+        names = ["hangs-%d" % i for i in range(20)]
+        results = []
+
+        def hang(name):
+            results.append(server.execute("a", ["hang"], execution_id=name).json["cause"])
+
+        try:
+            server.create("a")
+            hangs = []
+            for name in names:
+                hangs.append(threading.Thread(target=hang, args=(name,)))
+                hangs[-1].start()
+                while server.stats()["submitted"]["running"] < len(hangs):
+                    pass
+                self.assertEqual(server.request("GET", "/health").status, 200)
+                self.assertEqual(server.execute("a", ["now", "out", name]).json["output"], name)
+                lines = server.execute("a", ["now", "out", name], headers={"Accept": "application/x-ndjson"}).lines
+                self.assertEqual(lines[-1]["result"]["output"], name)
+            for name in names:
+                server.call("POST", "/execution/%s/cancel" % name)
+            for thread in hangs:
+                thread.join()
+            self.assertEqual(results, ["cancelled"] * len(names))
         finally:
             server.stop()
 
