@@ -55,7 +55,7 @@ const struct enclave_option settings_table[] = {
     NUMBER("max_pool_executions", "64",
            "executions in pools at once, each in a thread; as many wait"),
     NUMBER("max_connections", "4096", "connections at once; more are answered 503"),
-    NUMBER("threads", "1", "threads that serve connections"),
+    NUMBER("threads", "1", "threads that read requests and write answers at one moment"),
     NUMBER("workers", "32",
            "threads for creates, stops and deletes; as many for files; as many for the rest"),
     NUMBER("max_jobs", "512", "how many may wait for each of these; more are answered 503"),
