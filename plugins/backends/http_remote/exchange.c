@@ -217,10 +217,8 @@ int32_t exchange(struct exchanger *exchanger, const struct exchange_request *req
         learn_server(exchanger, ret_answer);
     }
     if (transfer.lane) {
-        curl_multi_remove_handle(transfer.lane->multi, transfer.lane->easy);
-        curl_easy_reset(transfer.lane->easy); /* it pointed to what is on our stack */
+        transfer_end(&transfer, r < 0);
         lanes_return(&exchanger->lanes, transfer.lane);
     }
-    curl_slist_free_all(transfer.headers);
     return r;
 }

@@ -94,11 +94,10 @@ static CURLcode set_tls(CURL *easy, const char *ca_file)
     return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
 }
 
-static CURLcode set_options(const struct lanes *lanes, CURL *easy, long idle_s)
+static CURLcode set_options(const struct lanes *lanes, CURL *easy)
 {
     CURLcode result;
 
-    curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* the key goes to no other host */
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -107,7 +106,6 @@ static CURLcode set_options(const struct lanes *lanes, CURL *easy, long idle_s)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, lanes->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, idle_s);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     result = restrict_protocols(easy);
@@ -138,9 +136,15 @@ struct lane *lanes_borrow(struct lanes *lanes, long idle_s)
     if (!lane) {
         lane = lane_new();
     }
-    if (lane && set_options(lanes, lane->easy, idle_s) != CURLE_OK) {
-        lane_free(lane);
-        lane = NULL;
+    if (lane && !lane->has_options) {
+        lane->has_options = set_options(lanes, lane->easy) == CURLE_OK;
+        if (!lane->has_options) {
+            lane_free(lane);
+            return NULL;
+        }
+    }
+    if (lane) {
+        curl_easy_setopt(lane->easy, CURLOPT_MAXAGE_CONN, idle_s);
     }
     return lane;
 }

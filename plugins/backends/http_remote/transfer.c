@@ -173,6 +173,8 @@ static void set_body(struct transfer *transfer, CURL *easy)
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L); /* whatever the last one was */
     }
 }
 
@@ -213,4 +215,28 @@ int32_t transfer_prepare(struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
     return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, transfer->request->method) ? ENCLAVE_ENOMEM
                                                                                     : 0;
+}
+
+/*
+ * What every transfer sets again stays, since to set all anew takes as long as a tenth of a request. An upload leaves nothing:
+ * before 7.86 libcurl took a POST behind one for another (CVE-2022-32221).
+ */
+void transfer_end(struct transfer *transfer, int failed)
+{
+    static const CURLoption ours[] = {CURLOPT_HTTPHEADER,  CURLOPT_POSTFIELDS,
+                                      CURLOPT_PREREQDATA,  CURLOPT_HEADERDATA,
+                                      CURLOPT_WRITEDATA,   CURLOPT_ERRORBUFFER};
+    struct lane *lane = transfer->lane;
+
+    curl_multi_remove_handle(lane->multi, lane->easy);
+    if (failed || transfer->request->from) {
+        curl_easy_reset(lane->easy);
+        lane->has_options = 0;
+    } else {
+        for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+            curl_easy_setopt(lane->easy, ours[i], NULL);
+        }
+    }
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
 }

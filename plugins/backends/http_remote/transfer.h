@@ -25,5 +25,7 @@ struct transfer {
 
 /* Set the lane's handle up. 0 or NOMEM. */
 int32_t transfer_prepare(struct transfer *transfer);
+/* Nothing in the lane's handle points to the transfer and its request any more. `failed`: nor is anything else left in it. */
+void transfer_end(struct transfer *transfer, int failed);
 
 #endif
