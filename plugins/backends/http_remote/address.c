@@ -13,6 +13,7 @@ void address_free(struct address *address)
     free(address->text);
     free(address->socket);
     free(address->base);
+    free(address->prefix);
     *address = (struct address){0};
 }
 
@@ -29,6 +30,14 @@ static int32_t no_memory(struct enclave_error *err)
     return enclave_error_set(err, ENCLAVE_ENOMEM, "base_url: out of memory");
 }
 
+/* One that has no prefix. */
+static int32_t take_base(struct address *address, const char *base, struct enclave_error *err)
+{
+    address->base = strdup(base);
+    address->prefix = strdup("");
+    return address->base && address->prefix ? 0 : no_memory(err);
+}
+
 static int32_t parse_socket(const char *base_url, struct address *address,
                             struct enclave_error *err)
 {
@@ -41,9 +50,8 @@ static int32_t parse_socket(const char *base_url, struct address *address,
         return refuse(base_url, "not an absolute path that fits a socket's address", err);
     }
     address->socket = strdup(path);
-    address->base = strdup("http://localhost");
     address->here = 1;
-    return address->socket && address->base ? 0 : no_memory(err);
+    return address->socket ? take_base(address, "http://localhost", err) : no_memory(err);
 }
 
 static char *part(CURLU *url, CURLUPart what)
@@ -80,12 +88,37 @@ static const char *fault_of(CURLU *url, const char *base_url)
     return fault;
 }
 
+static char *without_slashes(char *text)
+{
+    size_t length = text ? strlen(text) : 0;
+
+    while (length > 0 && text[length - 1] == '/') {
+        text[--length] = '\0';
+    }
+    return text;
+}
+
+static int32_t take_parts(CURLU *url, const char *base_url, struct address *address)
+{
+    char *host = part(url, CURLUPART_HOST), *scheme = part(url, CURLUPART_SCHEME);
+    char *path = without_slashes(part(url, CURLUPART_PATH));
+
+    address->here = host && is_loopback(host);
+    address->tls = scheme && strcmp(scheme, "https") == 0;
+    address->base = without_slashes(strdup(base_url));
+    address->prefix = path ? strdup(path) : NULL;
+    curl_free(host);
+    curl_free(scheme);
+    curl_free(path);
+    return address->base && address->prefix ? 0 : ENCLAVE_ENOMEM;
+}
+
 static int32_t parse_url(CURLU *url, const char *base_url, struct address *address,
                          struct enclave_error *err)
 {
-    const char *fault =
-        curl_url_set(url, CURLUPART_URL, base_url, 0) == CURLUE_OK ? NULL : "not a URL";
-    size_t length;
+    const char *fault = curl_url_set(url, CURLUPART_URL, base_url, CURLU_PATH_AS_IS) == CURLUE_OK
+                            ? NULL
+                            : "not a URL";
 
     if (!fault) {
         fault = fault_of(url, base_url);
@@ -93,28 +126,15 @@ static int32_t parse_url(CURLU *url, const char *base_url, struct address *addre
     if (fault) {
         return refuse(base_url, fault, err);
     }
-    char *host = part(url, CURLUPART_HOST), *scheme = part(url, CURLUPART_SCHEME);
-    address->here = host && is_loopback(host);
-    address->tls = scheme && strcmp(scheme, "https") == 0;
-    curl_free(host);
-    curl_free(scheme);
-    address->base = strdup(base_url);
-    if (!address->base) {
-        return no_memory(err);
-    }
-    for (length = strlen(address->base); address->base[length - 1] == '/'; length--) {
-        address->base[length - 1] = '\0';
-    }
-    return 0;
+    return take_parts(url, base_url, address) == 0 ? 0 : no_memory(err);
 }
 
 /* Known to be right, so that libcurl is not loaded to find that out: with `backend = auto` this backend
  * is opened everywhere, and used where a base_url is set. */
 static int32_t take_default(struct address *address, struct enclave_error *err)
 {
-    address->base = strdup(ADDRESS_DEFAULT);
     address->here = 1;
-    return address->base ? 0 : no_memory(err);
+    return take_base(address, ADDRESS_DEFAULT, err);
 }
 
 int32_t address_parse(const char *base_url, struct address *ret_address, struct enclave_error *err)

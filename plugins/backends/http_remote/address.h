@@ -16,6 +16,7 @@ struct address {
     char *text;   /* as given, for messages */
     char *socket; /* path of the Unix socket; NULL for TCP */
     char *base;   /* "http://localhost", "https://host:8443/prefix": no slash at the end */
+    char *prefix; /* "/prefix" of `base`; "" */
     int tls;
     int here; /* what is sent does not leave this machine */
 };

@@ -31,6 +31,7 @@ static void lane_free(struct lane *lane)
     if (lane) {
         curl_easy_cleanup(lane->easy);
         curl_multi_cleanup(lane->multi);
+        curl_url_cleanup(lane->url);
         free(lane);
     }
 }
@@ -45,7 +46,7 @@ void lanes_destroy(struct lanes *lanes)
     pthread_mutex_destroy(&lanes->lock);
 }
 
-static struct lane *lane_new(void)
+static struct lane *lane_new(const char *base)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct lane *lane = calloc(1, sizeof *lane);
@@ -56,7 +57,9 @@ static struct lane *lane_new(void)
     }
     lane->multi = curl_multi_init();
     lane->easy = curl_easy_init();
-    if (!lane->multi || !lane->easy) {
+    lane->url = curl_url();
+    if (!lane->multi || !lane->easy || !lane->url ||
+        curl_url_set(lane->url, CURLUPART_URL, base, CURLU_PATH_AS_IS) != CURLUE_OK) {
         lane_free(lane);
         return NULL;
     }
@@ -94,13 +97,14 @@ static CURLcode set_tls(CURL *easy, const char *ca_file)
     return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
 }
 
-static CURLcode set_options(const struct lanes *lanes, CURL *easy)
+static CURLcode set_options(const struct lanes *lanes, const struct lane *lane)
 {
+    CURL *easy = lane->easy;
     CURLcode result;
 
+    curl_easy_setopt(easy, CURLOPT_CURLU, lane->url); /* read once, and not for each request */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* the key goes to no other host */
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, lanes->connect_timeout_ms);
@@ -134,10 +138,10 @@ struct lane *lanes_borrow(struct lanes *lanes, long idle_s)
     }
     pthread_mutex_unlock(&lanes->lock);
     if (!lane) {
-        lane = lane_new();
+        lane = lane_new(lanes->address.base);
     }
     if (lane && !lane->has_options) {
-        lane->has_options = set_options(lanes, lane->easy) == CURLE_OK;
+        lane->has_options = set_options(lanes, lane) == CURLE_OK;
         if (!lane->has_options) {
             lane_free(lane);
             return NULL;

@@ -21,6 +21,7 @@
 struct lane {
     CURLM *multi;
     CURL *easy;
+    CURLU *url;      /* the server's; the path of a request is its CURLOPT_REQUEST_TARGET */
     int has_options; /* those that do not depend on what is sent; 0 again behind a curl_easy_reset() */
 };
 

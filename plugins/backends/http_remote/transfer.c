@@ -178,25 +178,25 @@ static void set_body(struct transfer *transfer, CURL *easy)
     }
 }
 
-static int32_t set_url(struct transfer *transfer, CURL *easy)
+static int32_t set_target(struct transfer *transfer, CURL *easy)
 {
-    struct buffer url = BUFFER_INIT(64 * 1024);
-    int32_t r = buffer_append_text(&url, transfer->exchanger->lanes.address.base);
+    struct buffer target = BUFFER_INIT(64 * 1024);
+    int32_t r = buffer_append_text(&target, transfer->exchanger->lanes.address.prefix);
 
     if (r == 0) {
-        r = buffer_append_text(&url, transfer->request->path);
+        r = buffer_append_text(&target, transfer->request->path);
     }
-    if (r == 0 && curl_easy_setopt(easy, CURLOPT_URL, url.data) != CURLE_OK) {
+    if (r == 0 && curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, target.data) != CURLE_OK) {
         r = ENCLAVE_ENOMEM;
     }
-    buffer_free(&url);
+    buffer_free(&target);
     return r;
 }
 
 int32_t transfer_prepare(struct transfer *transfer)
 {
     CURL *easy = transfer->lane->easy;
-    int32_t r = set_url(transfer, easy);
+    int32_t r = set_target(transfer, easy);
 
     if (r == 0) {
         r = add_headers(transfer);
@@ -223,9 +223,8 @@ int32_t transfer_prepare(struct transfer *transfer)
  */
 void transfer_end(struct transfer *transfer, int failed)
 {
-    static const CURLoption ours[] = {CURLOPT_HTTPHEADER,  CURLOPT_POSTFIELDS,
-                                      CURLOPT_PREREQDATA,  CURLOPT_HEADERDATA,
-                                      CURLOPT_WRITEDATA,   CURLOPT_ERRORBUFFER};
+    static const CURLoption ours[] = {CURLOPT_HTTPHEADER, CURLOPT_POSTFIELDS, CURLOPT_PREREQDATA,
+                                      CURLOPT_HEADERDATA, CURLOPT_WRITEDATA,  CURLOPT_ERRORBUFFER};
     struct lane *lane = transfer->lane;
 
     curl_multi_remove_handle(lane->multi, lane->easy);
