@@ -209,6 +209,38 @@ static void test_result_without_cause(void **state)
     check_guess("cancelled", "null", ENCLAVE_CAUSE_CANCELLED, -1);
 }
 
+static void check_time(const char *time, int64_t us)
+{
+    struct result result;
+    char text[128];
+
+    snprintf(text, sizeof text, "{\"status\":\"success\",\"timestamp\":\"%s\"}", time);
+    assert_int_equal(read_result(text, &result), 0);
+    assert_int_equal(result.told.started_at_us, us);
+    result_free(&result);
+}
+
+static void test_times(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "2025-03-01T12:00:00.000007",
+        "2025-03-01T12:00:00.000007+00:00",
+        "2025-03-01T12:00:00.000007Z ",
+        "2025-03-01 12:00:00.000007Z",
+        "2025-03-01T12:00:00.7Z",
+        "2025-3-1T12:00:00.000007Z",
+        "2025-+3-01T12:00:00.000007Z",
+    };
+
+    (void)state;
+    check_time("1970-01-01T00:00:00.000000Z", 0);
+    check_time("2024-02-29T23:59:59.999999Z", INT64_C(1709251199999999));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        check_time(bad[i], 1000000);
+    }
+}
+
 #define ENDED(cause, code, number)                                                                 \
     "{\"status\":\"error\",\"cause\":\"" cause "\",\"exit_code\":" code ",\"signal\":" number "}"
 
@@ -358,11 +390,17 @@ static void test_bad_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses),   cmocka_unit_test(test_bad_addresses),
-        cmocka_unit_test(test_key),         cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_result),      cmocka_unit_test(test_result_without_cause),
-        cmocka_unit_test(test_ends),        cmocka_unit_test(test_bad_results),
-        cmocka_unit_test(test_stream),      cmocka_unit_test(test_stream_given_up),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_bad_addresses),
+        cmocka_unit_test(test_key),
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_result),
+        cmocka_unit_test(test_result_without_cause),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_bad_results),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream_given_up),
         cmocka_unit_test(test_bad_streams),
     };
 
