@@ -182,21 +182,35 @@ struct deleting {
     struct sandbox **all;
     size_t count;
     size_t next;
-    struct enclave_error first;
+    struct enclave_error first; /* is the caller's; the log has the others */
     /* A backend whose sandboxes are another manager's, and which that one has not answered. */
     struct plugin *unreachable;
+    struct enclave_error unanswered; /* what was asked then */
 };
+
+static void log_left(const struct deleting *deleting, const struct sandbox *sandbox,
+                     const struct enclave_error *why)
+{
+    manager_log(deleting->manager, ENCLAVE_LOG_WARNING, "sandbox '%s' is left %s: %s", sandbox->id,
+                backend_delegates(sandbox->backend) ? "to the manager that has it" : "behind",
+                why->message);
+}
 
 /* A hanging server would be waited for with each sandbox: after the first, the others of its are let go of. */
 static void disown_unreachable(struct deleting *deleting, struct sandbox *sandbox)
 {
     pthread_mutex_lock(&deleting->lock);
     struct plugin *unreachable = deleting->unreachable;
+    struct enclave_error why = deleting->unanswered;
     pthread_mutex_unlock(&deleting->lock);
     if (unreachable && delegate_has(sandbox) && sandbox->backend == unreachable) {
         pthread_mutex_lock(&sandbox->lock);
+        int ours = !sandbox->borrowed;
         sandbox->borrowed = 1;
         pthread_mutex_unlock(&sandbox->lock);
+        if (ours) {
+            log_left(deleting, sandbox, &why);
+        }
     }
 }
 
@@ -204,13 +218,18 @@ static void note_failure(struct deleting *deleting, struct sandbox *sandbox,
                          const struct enclave_error *why)
 {
     pthread_mutex_lock(&deleting->lock);
-    if (deleting->first.code == 0) {
+    int first = deleting->first.code == 0;
+    if (first) {
         deleting->first = *why;
     }
     if (why->code == ENCLAVE_EUNREACHABLE && backend_delegates(sandbox->backend)) {
         deleting->unreachable = sandbox->backend;
+        deleting->unanswered = *why;
     }
     pthread_mutex_unlock(&deleting->lock);
+    if (!first) {
+        log_left(deleting, sandbox, why);
+    }
 }
 
 static void delete_some(void *arg)

@@ -217,18 +217,36 @@ int32_t enclave_manager_new(const struct enclave_manager_options *given,
     return 0;
 }
 
+/* So that none waits for long for what does not answer, in a call that is under way or that comes. */
+static void tell_backends(struct enclave_manager *manager)
+{
+    for (size_t i = 0; i < manager->registry.count; i++) {
+        const struct plugin *plugin = manager->registry.plugins[i];
+        if (plugin->kind == ENCLAVE_PLUGIN_BACKEND && plugin->state == PLUGIN_LOADED &&
+            plugin->loaded.ops.backend.ending) {
+            plugin->loaded.ops.backend.ending(plugin->backend);
+        }
+    }
+}
+
 void enclave_manager_free(struct enclave_manager *manager)
 {
+    struct enclave_error why = ENCLAVE_ERROR_INIT;
+
     if (!manager) {
         return;
     }
+    tell_backends(manager);
     cleanup_stop(manager);
     submitter_stop(manager->submitter);
     pools_end(manager, 1);
     if (manager->config.keep) {
         adopt_leave(manager);
     }
-    (void)enclave_manager_cleanup_all_sandboxes(manager, NULL);
+    if (enclave_manager_cleanup_all_sandboxes(manager, &why) < 0) {
+        manager_log(manager, ENCLAVE_LOG_WARNING,
+                    "the manager ends, but not all of its sandboxes are deleted: %s", why.message);
+    }
     wait_for_calls(manager);
     reaper_finish(manager);
     free_parts(manager);

@@ -406,6 +406,14 @@ struct enclave_backend_ops {
     int32_t (*keep_alive)(void *sandbox, int64_t seconds, struct enclave_error *err);
     int32_t (*sweep)(void *backend, const struct enclave_sink *to, struct enclave_error *err);
     int32_t (*stats)(void *backend, const struct enclave_sink *to, struct enclave_error *err);
+
+    /*
+     * Optional, since 1.4. The manager ends: called once, before its sandboxes are deleted, while
+     * other ops may be under way. Does not block. From here on the backend bounds, by a time that
+     * it documents, what is under way and what it is still asked, all of it together; what is not
+     * done by then fails.
+     */
+    void (*ending)(void *backend);
 };
 
 #ifdef __cplusplus

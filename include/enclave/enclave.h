@@ -154,6 +154,10 @@ ENCLAVE_API int32_t enclave_manager_new(const struct enclave_manager_options *op
  * has them), unload the plugins, free the manager. Executions under way in other threads are ended
  * first, with cause `backend_lost`, and their calls return; no call of another kind may be under
  * way. Results and strings that the manager gave stay valid. Accepts NULL.
+ *
+ * Blocks until the sandboxes are deleted. Another manager that has them (http-remote) is waited for
+ * as long as `end_timeout` of its backend says, 45 seconds, and 10 when it is silent; what it has
+ * not deleted by then is left to it. The log names each sandbox that could not be deleted.
  */
 ENCLAVE_API void enclave_manager_free(struct enclave_manager *manager);
 

@@ -17,6 +17,6 @@
  * and the host's minor is at least the plugin's `needs_minor`.
  */
 #define ENCLAVE_ABI_MAJOR 1
-#define ENCLAVE_ABI_MINOR 3
+#define ENCLAVE_ABI_MINOR 4
 
 #endif

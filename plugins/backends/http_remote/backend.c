@@ -32,6 +32,9 @@ const struct enclave_option remote_options[] = {
                    "server is asked whether it lives"),
     ENCLAVE_OPTION("retry_timeout", ENCLAVE_OPTION_SECONDS, "10",
                    "seconds for which what is safe to repeat is repeated; 0: not at all"),
+    ENCLAVE_OPTION("end_timeout", ENCLAVE_OPTION_SECONDS, "45",
+                   "seconds, once the manager ends, for all that is still asked; a server that is "
+                   "silent has 10 of them"),
     ENCLAVE_OPTION("idle_connections", ENCLAVE_OPTION_INTEGER, "64",
                    "connections kept for the next request, at most 256"),
     ENCLAVE_OPTION("max_answer_size", ENCLAVE_OPTION_SIZE, "64m",
@@ -60,9 +63,11 @@ static int32_t check_numbers(json_object *options, struct enclave_error *err)
     int64_t idle = json_integer(options, "idle_connections");
 
     if (milliseconds(options, "connect_timeout") <= 0 ||
-        milliseconds(options, "request_timeout") <= 0) {
-        return enclave_error_set(err, ENCLAVE_EINVALID,
-                                 "connect_timeout, request_timeout: expected more than 0");
+        milliseconds(options, "request_timeout") <= 0 ||
+        milliseconds(options, "end_timeout") <= 0) {
+        return enclave_error_set(
+            err, ENCLAVE_EINVALID,
+            "connect_timeout, request_timeout, end_timeout: expected more than 0");
     }
     if (idle < 0 || idle > LANES_MAX) {
         return enclave_error_set(err, ENCLAVE_EINVALID, "idle_connections: expected 0 to %d",
@@ -105,6 +110,10 @@ static int32_t take_options(struct remote *remote, json_object *options, struct 
     remote->exchanger.max_answer = (size_t)json_integer(options, "max_answer_size");
     remote->retry_timeout_ms = milliseconds(options, "retry_timeout");
     remote->type = copy_of(options, "remote_type");
+    if (ending_init(&remote->exchanger.ending, milliseconds(options, "end_timeout"),
+                    remote->exchanger.request_timeout_ms) < 0) {
+        return enclave_error_set(err, ENCLAVE_EIO, "no descriptor for the end of the manager");
+    }
     if (!remote->type || (!ca_file && json_text(options, "ca_file"))) {
         return enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
     }
@@ -161,10 +170,18 @@ void remote_close(void *backend)
 
     if (remote) {
         lanes_destroy(&remote->exchanger.lanes);
+        ending_destroy(&remote->exchanger.ending);
         key_free(remote->exchanger.key_header);
         free(remote->type);
         free(remote);
     }
+}
+
+void remote_ending(void *backend)
+{
+    struct remote *remote = backend;
+
+    ending_begin(&remote->exchanger.ending);
 }
 
 /* ------------------------------------------------------------------------------------- asking */

@@ -24,6 +24,7 @@ extern const struct enclave_option remote_options[];
 int32_t remote_open(const struct enclave_host *host, const char *options, void **ret_backend,
                     struct enclave_error *err);
 void remote_close(void *backend);
+void remote_ending(void *backend);
 int32_t remote_probe(void *backend, const struct enclave_sink *report, struct enclave_error *err);
 int32_t remote_capabilities(void *backend, uint64_t *ret_bits, struct enclave_error *err);
 int32_t remote_list(void *backend, uint32_t status, const struct enclave_sink *to,

@@ -51,14 +51,18 @@ static int64_t pause_after(const struct exchange_request *request,
     return -1;
 }
 
-static int32_t wait_for(const struct exchange_request *request, int64_t pause_ms,
-                        struct enclave_error *err)
+/* The end of the manager cuts it short. */
+static int32_t wait_for(const struct exchange_request *request, const struct ending *ending,
+                        int64_t pause_ms, struct enclave_error *err)
 {
-    struct pollfd cancel = {.fd = request->cancel_fd, .events = POLLIN};
-    int64_t until = clock_deadline(pause_ms);
+    int ends = ending_has_begun(ending);
+    struct pollfd words[2] = {{.fd = request->cancel_fd, .events = POLLIN},
+                              {.fd = ends ? -1 : ending->fd, .events = POLLIN}};
+    int64_t until = clock_deadline(pause_ms), limit = ending_limit(ending);
 
-    while (!clock_is_over(until)) {
-        if (poll(&cancel, 1, clock_wait_ms(until)) > 0) {
+    until = until < limit ? until : limit;
+    while (!clock_is_over(until) && !words[1].revents) {
+        if (poll(words, 2, clock_wait_ms(until)) > 0 && words[0].revents) {
             return enclave_error_set(err, ENCLAVE_ECANCELLED, "%s: cancelled", request->what);
         }
     }
@@ -75,9 +79,27 @@ static void tell(struct remote *remote, const struct exchange_request *request, 
     remote->host->log(remote->host->ctx, ENCLAVE_LOG_WARNING, text);
 }
 
+static int is_too_late(const struct exchange_request *request, const struct ending *ending,
+                       int64_t until, int64_t pause_ms)
+{
+    int64_t then = clock_now_ms() + pause_ms;
+
+    return then >= until || then >= ending_limit(ending) ||
+           (request->deadline && then >= request->deadline);
+}
+
+static int32_t pass_on(int32_t r, const struct enclave_error *why, struct enclave_error *err)
+{
+    if (r < 0 && err) {
+        *err = *why;
+    }
+    return r;
+}
+
 int32_t remote_call(struct remote *remote, const struct exchange_request *request,
                     struct exchange_answer *ret_answer, struct enclave_error *err)
 {
+    const struct ending *ending = &remote->exchanger.ending;
     int64_t until = clock_now_ms() + remote->retry_timeout_ms;
     int unanswered = 0; /* one that was sent */
 
@@ -92,18 +114,18 @@ int32_t remote_call(struct remote *remote, const struct exchange_request *reques
         ret_answer->repeated = unanswered;
         unanswered |= ret_answer->sent && ret_answer->status == 0;
         ret_answer->sent |= unanswered;
-        if (pause_ms < 0 || clock_now_ms() + pause_ms >= until ||
-            (request->deadline && clock_now_ms() + pause_ms >= request->deadline)) {
-            if (r < 0 && err) {
-                *err = why;
-            }
-            return r;
+        if (pause_ms < 0 || is_too_late(request, ending, until, pause_ms)) {
+            return pass_on(r, &why, err);
         }
         if (attempt == 0) {
             tell(remote, request, pause_ms, &why);
         }
-        if ((r = wait_for(request, pause_ms, err)) < 0) {
-            return r;
+        int32_t waited = wait_for(request, ending, pause_ms, err);
+        if (waited < 0) {
+            return waited;
+        }
+        if (clock_is_over(ending_limit(ending))) {
+            return pass_on(r, &why, err);
         }
         buffer_free(&ret_answer->body);
     }

@@ -76,10 +76,19 @@ static int is_alive(struct exchanger *exchanger)
     return r == 0 && answer.status < 500;
 }
 
+/* When the server is to be asked whether it lives. While the manager ends, it is asked in time for the answer to count. */
 static int64_t silence_ends(const struct transfer *transfer)
 {
-    return transfer->request->patient ? transfer->heard_ms + transfer->exchanger->request_timeout_ms
-                                      : CLOCK_NEVER;
+    const struct exchanger *exchanger = transfer->exchanger;
+    int64_t patience_ms = ending_has_begun(&exchanger->ending) ? exchanger->ending.silence_ms / 2
+                                                               : exchanger->request_timeout_ms;
+
+    return transfer->request->patient ? transfer->heard_ms + patience_ms : CLOCK_NEVER;
+}
+
+static int64_t sooner_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* -------------------------------------------------------------------------------- the loop */
@@ -98,31 +107,53 @@ static int find_result(CURLM *multi, CURLcode *ret_result)
     return 0;
 }
 
-/* Until something comes, or it is time to look. A caller that has given up is not waited for any more: its descriptor
- * stays readable. */
+/* Until something comes, or it is time to look. A caller that has given up, and a manager that ends, are not waited for
+ * any more: their descriptors stay readable. */
 static int32_t wait(struct transfer *transfer, const struct giving_up *giving_up)
 {
-    struct curl_waitfd cancel = {.fd = transfer->request->cancel_fd, .events = CURL_WAIT_POLLIN};
-    int64_t until = silence_ends(transfer);
-    unsigned extra = !giving_up->begun && cancel.fd >= 0;
+    const struct ending *ending = &transfer->exchanger->ending;
+    int ends = ending_has_begun(ending); /* first: what is asked of it below then holds */
+    struct curl_waitfd words[2];
+    unsigned count = 0;
+    int64_t until = sooner_of(silence_ends(transfer), transfer->deadline);
 
-    until = until < transfer->deadline ? until : transfer->deadline;
-    if (giving_up->begun && giving_up->again_ms < until) {
-        until = giving_up->again_ms;
+    until = sooner_of(until, ending_limit(ending));
+    if (giving_up->begun) {
+        until = sooner_of(until, giving_up->again_ms);
+    } else if (transfer->request->cancel_fd >= 0) {
+        words[count++] =
+            (struct curl_waitfd){.fd = transfer->request->cancel_fd, .events = CURL_WAIT_POLLIN};
     }
-    return curl_multi_poll(transfer->lane->multi, &cancel, extra, clock_wait_ms(until), NULL) ==
+    if (!ends) {
+        words[count++] = (struct curl_waitfd){.fd = ending->fd, .events = CURL_WAIT_POLLIN};
+    }
+    return curl_multi_poll(transfer->lane->multi, words, count, clock_wait_ms(until), NULL) ==
                    CURLM_OK
                ? 0
                : ENCLAVE_ENOMEM;
+}
+
+/* 0: there is time left. */
+static int32_t out_of_time(const struct ending *ending, int64_t deadline)
+{
+    if (clock_is_over(sooner_of(deadline, ending_until(ending)))) {
+        return ENCLAVE_ETIMEOUT;
+    }
+    return clock_is_over(ending_silent_until(ending)) ? ENCLAVE_ELOST : 0;
 }
 
 /* 0: `*ret_result` says how the transfer ended; else TIMEOUT, CANCELLED, LOST (it is silent) or NOMEM. */
 static int32_t drive(struct transfer *transfer, CURLcode *ret_result)
 {
     struct giving_up giving_up = {0};
+    const struct ending *ending = &transfer->exchanger->ending;
     CURLM *multi = transfer->lane->multi;
     int running = 0;
+    int32_t r = out_of_time(ending, CLOCK_NEVER);
 
+    if (r < 0) { /* the manager ends, and the others are not sent any more either */
+        return r;
+    }
     if (curl_multi_add_handle(multi, transfer->lane->easy) != CURLM_OK) {
         return ENCLAVE_ENOMEM;
     }
@@ -133,12 +164,11 @@ static int32_t drive(struct transfer *transfer, CURLcode *ret_result)
         if (find_result(multi, ret_result)) {
             return 0;
         }
-        int32_t r = attend(transfer, &giving_up);
-        if (r < 0) {
+        if ((r = attend(transfer, &giving_up)) < 0) {
             return r;
         }
-        if (clock_is_over(transfer->deadline)) {
-            return giving_up.begun ? ENCLAVE_ECANCELLED : ENCLAVE_ETIMEOUT;
+        if ((r = out_of_time(ending, transfer->deadline)) < 0) {
+            return giving_up.begun && r == ENCLAVE_ETIMEOUT ? ENCLAVE_ECANCELLED : r;
         }
         if (clock_is_over(silence_ends(transfer))) {
             if (!is_alive(transfer->exchanger)) {

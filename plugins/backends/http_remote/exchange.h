@@ -10,6 +10,7 @@
 #define HTTP_REMOTE_EXCHANGE_H
 
 #include "buffer.h"
+#include "ending.h"
 #include "lanes.h"
 
 #include <enclave/types.h>
@@ -25,6 +26,7 @@ struct exchanger {
     char *key_header; /* "X-API-Key: ..."; NULL: none */
     size_t max_answer;
     int64_t request_timeout_ms;
+    struct ending ending;
     int server; /* SERVER_...; atomic */
 };
 

@@ -32,7 +32,7 @@ int32_t failure_of_waiting(const struct exchanger *exchanger,
                                  request->what, place(exchanger));
     }
     if (code == ENCLAVE_ELOST) {
-        return enclave_error_set(err, request->repeatable ? ENCLAVE_EUNREACHABLE : code,
+        return enclave_error_set(err, request->repeatable || !sent ? ENCLAVE_EUNREACHABLE : code,
                                  "%s: the server at %s gives no sign of life any more",
                                  request->what, place(exchanger));
     }

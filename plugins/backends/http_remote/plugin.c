@@ -33,6 +33,7 @@ static const struct enclave_backend_ops ops = {
     .keep_alive = sandbox_keep_alive,
     .sweep = remote_sweep,
     .stats = remote_stats,
+    .ending = remote_ending,
 };
 
 const struct enclave_plugin enclave_plugin = {

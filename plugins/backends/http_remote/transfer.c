@@ -81,6 +81,12 @@ static void head_came(struct transfer *transfer)
     }
 }
 
+static void hear(struct transfer *transfer)
+{
+    transfer->heard_ms = clock_now_ms();
+    ending_hear(&transfer->exchanger->ending, transfer->heard_ms);
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
     struct transfer *transfer = ctx;
@@ -91,7 +97,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
         transfer->code = ENCLAVE_ETOOBIG;
         return 0;
     }
-    transfer->heard_ms = clock_now_ms();
+    hear(transfer);
     /* Each head has its own: of an interim answer (100), and of the last one. */
     transfer->head_is_whole = length > 0 && (data[0] == '\r' || data[0] == '\n');
     take_header(transfer->answer, data, length);
@@ -113,7 +119,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
     } else {
         transfer->code = buffer_append(&transfer->answer->body, data, length);
     }
-    transfer->heard_ms = clock_now_ms(); /* after: the receiver may have been slow */
+    hear(transfer); /* after: the receiver may have been slow */
     return transfer->code ? 0 : length;
 }
 

@@ -98,7 +98,7 @@ static void test_mistakes(void **state)
     } rows[] = {
         {"tool-magic", "does not begin with the magic number"},
         {"tool-major", "it was built for plugin ABI 2; this host has ABI 1"},
-        {"tool-minor", "it needs plugin ABI 1.4; this host has 1.3: update enclave"},
+        {"tool-minor", "it needs plugin ABI 1.5; this host has 1.4: update enclave"},
         {"tool-size", "its enclave_plugin has an impossible size (16 bytes)"},
         {"tool-kind", "it says that it is a backend; its file is named as a tool"},
         {"tool-noops", "lacks a name, version, summary or ops"},

@@ -52,7 +52,7 @@ struct remote *fake_remote(const char *base_url, const char *more)
 
     snprintf(options, sizeof options,
              "{\"remote_type\":\"auto\",\"insecure\":false,\"connect_timeout\":5,"
-             "\"request_timeout\":20,\"retry_timeout\":0,\"idle_connections\":8,"
+             "\"request_timeout\":20,\"retry_timeout\":0,\"end_timeout\":45,\"idle_connections\":8,"
              "\"max_answer_size\":1048576,\"base_url\":\"%s\"%s}",
              base_url, more);
     if (remote_open(&host, options, &backend, &err) != 0) {

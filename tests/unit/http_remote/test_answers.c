@@ -253,13 +253,14 @@ static void test_key_not_in_the_open(void **state)
     void *backend = NULL;
 
     (void)state;
-    assert_int_equal(remote_open(&host,
-                                 "{\"base_url\":\"http://example.org\",\"remote_type\":\"auto\","
-                                 "\"connect_timeout\":1,\"request_timeout\":1,\"retry_timeout\":1,"
-                                 "\"idle_connections\":1,\"max_answer_size\":1048576,"
-                                 "\"insecure\":false,\"api_key_file\":\"/nonexistent\"}",
-                                 &backend, &err),
-                     ENCLAVE_EINVALID);
+    assert_int_equal(
+        remote_open(&host,
+                    "{\"base_url\":\"http://example.org\",\"remote_type\":\"auto\","
+                    "\"connect_timeout\":1,\"request_timeout\":1,\"retry_timeout\":1,"
+                    "\"end_timeout\":1,\"idle_connections\":1,\"max_answer_size\":1048576,"
+                    "\"insecure\":false,\"api_key_file\":\"/nonexistent\"}",
+                    &backend, &err),
+        ENCLAVE_EINVALID);
     assert_non_null(strstr(err.message, "plain text"));
 }
 
