@@ -111,3 +111,13 @@ int64_t delegate_entries(void)
     json_object_put(stats);
     return entries;
 }
+
+int64_t delegate_list_length(struct enclave_manager *manager, uint32_t status)
+{
+    char *text = NULL;
+    assert_int_equal(enclave_manager_list_sandboxes(manager, status, &text, NULL), 0);
+    json_object *list = support_json(text);
+    int64_t n = (int64_t)json_object_array_length(list);
+    json_object_put(list);
+    return n;
+}

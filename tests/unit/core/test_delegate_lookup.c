@@ -11,8 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-#define SAY_A "{\"argv\": [\"out\", \"a\"]}"
-
 static int32_t try_run(struct enclave_manager *manager, const char *id, struct enclave_error *err)
 {
     struct enclave_result *result = NULL;
@@ -294,11 +292,11 @@ static void test_races(void **state)
 
 int main(void)
 {
-#define WITH(test) cmocka_unit_test_setup_teardown(test, delegate_set_up, delegate_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH(test_each_call), WITH(test_who_is_not_asked), WITH(test_gone),
-        WITH(test_sweeps),    WITH(test_their_sweep),      WITH(test_many),
-        WITH(test_races),
+        DELEGATE_TEST(test_each_call),   DELEGATE_TEST(test_who_is_not_asked),
+        DELEGATE_TEST(test_gone),        DELEGATE_TEST(test_sweeps),
+        DELEGATE_TEST(test_their_sweep), DELEGATE_TEST(test_many),
+        DELEGATE_TEST(test_races),
     };
     return cmocka_run_group_tests_name("delegate_lookup", tests, NULL, NULL);
 }
