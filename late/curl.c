@@ -39,6 +39,7 @@
     F(CURLMcode, curl_multi_perform, (CURLM *m, int *n), (m, n)) \
     F(CURLMcode, curl_multi_poll, \
       (CURLM *m, struct curl_waitfd f[], unsigned n, int ms, int *r), (m, f, n, ms, r)) \
+    F(CURLMcode, curl_multi_wakeup, (CURLM *m), (m)) \
     F(CURLMsg *, curl_multi_info_read, (CURLM *m, int *n), (m, n)) \
     V(curl_multi_setopt)
 /* clang-format on */

@@ -40,6 +40,9 @@ static int32_t attend(struct transfer *transfer, struct giving_up *giving_up)
 {
     const struct exchange_request *request = transfer->request;
 
+    if (request->cut && cut_is_made(request->cut)) {
+        return ENCLAVE_ELOST;
+    }
     if (!giving_up->begun && has_given_up(request)) {
         giving_up->begun = 1;
         giving_up->again_ms = 0;
@@ -142,7 +145,7 @@ static int32_t out_of_time(const struct ending *ending, int64_t deadline)
     return clock_is_over(ending_silent_until(ending)) ? ENCLAVE_ELOST : 0;
 }
 
-/* 0: `*ret_result` says how the transfer ended; else TIMEOUT, CANCELLED, LOST (it is silent) or NOMEM. */
+/* 0: `*ret_result` says how the transfer ended; else TIMEOUT, CANCELLED, LOST (it is silent, or was cut) or NOMEM. */
 static int32_t drive(struct transfer *transfer, CURLcode *ret_result)
 {
     struct giving_up giving_up = {0};
@@ -238,8 +241,14 @@ int32_t exchange(struct exchanger *exchanger, const struct exchange_request *req
     }
     transfer.lane = lanes_borrow(&exchanger->lanes, ours ? IDLE_ENCLAVE_S : IDLE_OTHER_S);
     r = transfer.lane ? transfer_prepare(&transfer) : ENCLAVE_ENOMEM;
+    if (r == 0 && request->cut) {
+        cut_wait_on(request->cut, transfer.lane->multi);
+    }
     if (r == 0) {
         r = drive(&transfer, &result);
+    }
+    if (request->cut) {
+        cut_wait_on(request->cut, NULL);
     }
     if (r < 0) {
         r = failure_of_waiting(exchanger, request, r, transfer.sent > 0, err);

@@ -10,6 +10,7 @@
 #define HTTP_REMOTE_EXCHANGE_H
 
 #include "buffer.h"
+#include "cut.h"
 #include "ending.h"
 #include "lanes.h"
 
@@ -56,6 +57,7 @@ struct exchange_request {
      */
     const int *gave_up;
     int (*give_up)(void *ctx);
+    struct cut *cut; /* by which another thread ends it, at once; NULL: none does */
     /* Takes the body of an answer 200 as it comes; NULL: it is kept. A code other than 0 ends the exchange with it. */
     int32_t (*take)(void *ctx, const char *data, size_t length);
     void *ctx; /* of give_up and take */
@@ -74,7 +76,7 @@ struct exchange_answer {
     struct buffer body; /* buffer_free() it, whatever came of the exchange */
 };
 
-/* An answer is no error, whatever its status is. Errors: UNREACHABLE, LOST (sent, and not repeatable), TIMEOUT, CANCELLED,
+/* An answer is no error, whatever its status is. Errors: UNREACHABLE, LOST (sent, and not repeatable; cut), TIMEOUT, CANCELLED,
  * PROTOCOL, NOMEM, TOOBIG and what `take` or `from` returned. */
 int32_t exchange(struct exchanger *exchanger, const struct exchange_request *request,
                  struct exchange_answer *ret_answer, struct enclave_error *err);

@@ -28,6 +28,7 @@ struct execution {
     char what[ENCLAVE_ID_SIZE + 64];
     struct buffer body;
     struct stream stream;
+    struct cut cut;
     int64_t begun_us; /* since the epoch */
     int64_t begun_ms; /* clock.h */
 };
@@ -218,6 +219,7 @@ static int32_t execute(struct execution *execution, struct enclave_error *err)
         .cancel_fd = call->cancel_fd,
         .gave_up = &execution->stream.gave_up,
         .give_up = cancel,
+        .cut = &execution->cut,
         .take = streams ? take : NULL,
         .ctx = execution,
     };
@@ -252,10 +254,12 @@ int32_t sandbox_execute_tool(void *object, const struct enclave_tool_call *call,
     clock_gettime(CLOCK_REALTIME, &now);
     execution.begun_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
     snprintf(execution.what, sizeof execution.what, "execute a tool in sandbox '%s'", sandbox->id);
+    cut_add(&sandbox->executions, &execution.cut);
     r = prepare(&execution, err);
     if (r == 0) {
         r = execute(&execution, err);
     }
+    cut_remove(&execution.cut);
     buffer_free(&execution.body);
     stream_free(&execution.stream);
     return r;

@@ -31,6 +31,10 @@ int32_t failure_of_waiting(const struct exchanger *exchanger,
         return enclave_error_set(err, code, "%s: the server at %s did not answer in time",
                                  request->what, place(exchanger));
     }
+    if (code == ENCLAVE_ELOST && request->cut && cut_is_made(request->cut)) {
+        return enclave_error_set(err, code, "%s: its sandbox was to be stopped, or let go of",
+                                 request->what);
+    }
     if (code == ENCLAVE_ELOST) {
         return enclave_error_set(err, request->repeatable || !sent ? ENCLAVE_EUNREACHABLE : code,
                                  "%s: the server at %s gives no sign of life any more",

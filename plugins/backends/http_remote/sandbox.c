@@ -29,8 +29,17 @@ struct sandbox *sandbox_new(struct remote *remote, const char *id)
         sandbox->remote = remote;
         sandbox->status = ENCLAVE_STATUS_RUNNING;
         snprintf(sandbox->id, sizeof sandbox->id, "%s", id);
+        cuts_init(&sandbox->executions);
     }
     return sandbox;
+}
+
+void sandbox_free(struct sandbox *sandbox)
+{
+    if (sandbox) {
+        cuts_destroy(&sandbox->executions);
+        free(sandbox);
+    }
 }
 
 uint32_t sandbox_status(void *object)
@@ -64,6 +73,8 @@ int32_t sandbox_stop(void *object, struct enclave_error *err)
     int32_t r = remote_call(sandbox->remote, &request, &answer, err);
     if (r == 0) {
         set_status(sandbox, ENCLAVE_STATUS_STOPPED);
+    } else {
+        cuts_make(&sandbox->executions, 0); /* else the answer tells each how it ended */
     }
     buffer_free(&answer.body);
     return r;
@@ -101,7 +112,7 @@ int32_t sandbox_destroy(void *object, struct enclave_error *err)
         snprintf(what, sizeof what, "delete sandbox '%s'", sandbox->id);
         r = sandbox_delete(sandbox->remote, sandbox->id, what, 0, err);
     }
-    free(sandbox);
+    sandbox_free(sandbox);
     return r;
 }
 
@@ -111,6 +122,7 @@ int32_t sandbox_detach(void *object, struct enclave_error *err)
 
     (void)err;
     __atomic_store_n(&sandbox->detached, 1, __ATOMIC_RELEASE);
+    cuts_make(&sandbox->executions, 1);
     return 0;
 }
 
@@ -182,7 +194,7 @@ int32_t sandbox_lookup(void *backend, const char *id, void **ret_sandbox, struct
                         : enclave_error_set(err, ENCLAVE_ENOMEM, "out of memory");
 
     if (r < 0) {
-        free(sandbox);
+        sandbox_free(sandbox);
         return r;
     }
     learn_status(sandbox, json_text(info, "status"));

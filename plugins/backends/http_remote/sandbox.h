@@ -13,14 +13,16 @@
 struct sandbox {
     struct remote *remote;
     char id[ENCLAVE_ID_SIZE];
-    uint32_t status; /* ENCLAVE_STATUS_..., as last heard; atomic */
-    int detached;    /* destroy leaves it where it is; atomic */
+    uint32_t status;        /* ENCLAVE_STATUS_..., as last heard; atomic */
+    int detached;           /* destroy leaves it where it is; atomic */
+    struct cuts executions; /* under way */
 };
 
 /* ^[a-z0-9][a-z0-9_-]{0,62}$: it becomes part of paths. */
 int sandbox_id_is_valid(const char *id);
 /* NULL: out of memory. */
 struct sandbox *sandbox_new(struct remote *remote, const char *id);
+void sandbox_free(struct sandbox *sandbox);
 /* DELETE it. A sandbox that is gone when it is asked for again is no error. `what` is for messages. */
 int32_t sandbox_delete(struct remote *remote, const char *id, const char *what, int64_t deadline,
                        struct enclave_error *err);

@@ -75,8 +75,12 @@ static struct scene *scene_new(void)
     struct enclave_manager_options options = ENCLAVE_MANAGER_OPTIONS_INIT;
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     char url[96];
-    const char *overrides[] = {"enclave.backend=http-remote", url,
-                               "backend http-remote.request_timeout=1", "pool p.size=20", NULL};
+    const char *overrides[] = {"enclave.backend=http-remote",
+                               url,
+                               "backend http-remote.request_timeout=1",
+                               "backend http-remote.end_timeout=3600",
+                               "pool p.size=20",
+                               NULL};
 
     assert_non_null(scene);
     (void)pthread_mutex_init(&scene->lock, NULL);
@@ -202,6 +206,23 @@ static void test_while_it_executes(void **state)
     scene_free(scene);
 }
 
+/* One that is somebody else's goes on without us, however long its server would still be waited for. */
+static void test_while_it_executes_elsewhere(void **state)
+{
+    struct scene *scene = scene_new();
+    pthread_t thread;
+
+    (void)state;
+    snprintf(scene->ids[0], sizeof scene->ids[0], "theirs");
+    assert_int_equal(pthread_create(&thread, NULL, execute, scene), 0);
+    fake_server_wait(scene->server, "POST /sandbox/tool", 1);
+    enclave_manager_free(scene->manager);
+    pthread_join(thread, NULL);
+    assert_int_equal(fake_server_requests(scene->server, "/stop"), 0);
+    assert_int_equal(fake_server_requests(scene->server, "DELETE "), 0);
+    scene_free(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_while_it_executes),
+        cmocka_unit_test(test_while_it_executes_elsewhere),
     };
 
     (void)setenv("ENCLAVE_PLUGIN_PATH", TEST_PLUGIN_DIR, 1);

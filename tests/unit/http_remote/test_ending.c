@@ -125,7 +125,7 @@ static void test_given_up(void **state)
     assert_int_equal(sandbox_execute_tool(sandbox, &call, &setup->err), ENCLAVE_EUNREACHABLE);
     assert_int_equal(sandbox_stop(sandbox, &setup->err), ENCLAVE_EUNREACHABLE);
     assert_int_equal(fake_server_requests(setup->server, "POST "), 0);
-    free(sandbox);
+    sandbox_free(sandbox);
     setup_free(setup);
 }
 

@@ -138,7 +138,7 @@ static struct setup *setup_new(struct script script, const char *more)
 
 static void setup_free(struct setup *setup)
 {
-    free(setup->sandbox);
+    sandbox_free(setup->sandbox);
     remote_close(setup->remote);
     fake_server_free(setup->server);
     close(setup->script.cancelled[0]);

@@ -64,7 +64,7 @@ static struct setup *setup_new(struct script script)
 
 static void setup_free(struct setup *setup)
 {
-    free(setup->sandbox);
+    sandbox_free(setup->sandbox);
     remote_close(setup->remote);
     fake_server_free(setup->server);
     free(setup);

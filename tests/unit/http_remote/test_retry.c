@@ -105,7 +105,7 @@ static int32_t execute(struct setup *setup)
     int32_t r = sandbox_execute_tool(sandbox, &call, &setup->err);
 
     assert_int_equal(results, r == 0);
-    free(sandbox);
+    sandbox_free(sandbox);
     return r;
 }
 
