@@ -39,7 +39,12 @@ static int run_in_sandbox(struct execution *execution)
     }
     execution->manager = manager;
     code = creation_run(execution, tools);
-    return code != 0 ? code : delete_sandbox(execution, execution_run(execution));
+    if (code != 0) {
+        return code;
+    }
+    code = execution_run(execution);
+    /* Who has interrupted it does not wait for long: the manager's end deletes it too, within its limits. */
+    return signals_caught(execution->signals) ? code : delete_sandbox(execution, code);
 }
 
 static int run_verb(struct globals *globals, int argc, char **argv, int first)

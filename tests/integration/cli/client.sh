@@ -428,4 +428,17 @@ for file in "$tree/out" "$tree/err"; do
 done
 check 'no key was sent to it' [ "$(grep -vc ' None$' "$tree/keys.log")" -eq 0 ]
 
+# ------------------------------------------------------------------------------------- a server that hangs
+
+# Who interrupts a run waits for the end of the manager, which is bounded, and hears what is left there.
+printf '[enclave]\nbackend = http-remote\n[backend http-remote]\nbase_url = %s\napi_key_file = %s\nrequest_timeout = 1\n' \
+    "$server" "$tree/ann" >"$tree/brief.ini"
+begin --config "$tree/brief.ini" run -t shell_executor --timeout 60 'echo begun; sleep 60'
+kill -STOP "${servers[0]}"
+kill -INT "$pid"
+end
+kill -CONT "${servers[0]}"
+exits 130
+says '^enclave: warning: the manager ends, but not all of its sandboxes are deleted: delete sandbox .* no sign of life any more$'
+
 finish
