@@ -107,6 +107,16 @@ json_object *json_parse_own(const char *text)
     return tokener ? json_tokener_parse_ex(tokener, text, (int)length + 1) : NULL;
 }
 
+json_object *json_quote_own(const char *text)
+{
+    json_object *member = json_object_new_int(0); /* whatever, it is written as its user data */
+    if (member) {
+        json_object_set_serializer(member, json_object_userdata_to_json_string,
+                                   (void *)(uintptr_t)text, NULL);
+    }
+    return member;
+}
+
 json_object *json_copy(json_object *value)
 {
     json_object *copy = NULL;

@@ -33,6 +33,10 @@ json_object *json_parse_object(const char *text, const char *what, struct enclav
  * since theirs is a member of ours. NULL for null and without memory. */
 json_object *json_parse_own(const char *text);
 
+/* Such a text as a member of what is to be written: without a tree, which would take longer to make and to write than all
+ * else. It lives as long as the member. NULL without memory. */
+json_object *json_quote_own(const char *text);
+
 /* A copy that shares nothing. The value is only read, so threads may copy one at the same time (even
  * writing one as text would change it). NULL for NULL and without memory. */
 json_object *json_copy(json_object *value);

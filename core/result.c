@@ -331,7 +331,6 @@ int32_t enclave_result_json(const struct enclave_result *result, char **ret_json
     }
     char timestamp[CLOCK_TEXT_SIZE];
     JSON_AUTO object = json_object_new_object();
-    JSON_AUTO metadata = json_parse_own(result->metadata);
     clock_format_utc(result->started_at_us, timestamp);
 
     char *text = NULL;
@@ -352,7 +351,7 @@ int32_t enclave_result_json(const struct enclave_result *result, char **ret_json
                     result->error
                         ? json_object_new_string_len(result->error, (int)result->error_length)
                         : NULL) == 0 &&
-        json_set(object, "metadata", json_object_get(metadata)) == 0) {
+        json_set(object, "metadata", json_quote_own(result->metadata)) == 0) {
         text = json_text(object);
     }
     if (!text) {
