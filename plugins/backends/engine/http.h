@@ -76,9 +76,6 @@ int32_t http_lane_prepare(const struct http_client *client, struct http_lane *la
 int32_t http_lane_run(struct http_lane *lane, int64_t deadline, int cancel_fd,
                       CURLcode *ret_result);
 
-/* 1 when `cancel_fd` is readable. */
-int http_is_cancelled(int cancel_fd);
-
 /* http_error.c: say how a transfer ended. `what` is "POST /containers/create". */
 int32_t http_error_stopped(const struct http_client *client, const char *what, int32_t code,
                            struct enclave_error *err);

@@ -7,6 +7,7 @@
 
 #include "call.h"
 #include "clock.h"
+#include "curl_handle.h"
 #include "escape.h"
 #include "failure.h"
 #include "foreign.h"
@@ -177,7 +178,7 @@ static int32_t create(struct creation *creation, char ret_id[ENCLAVE_ID_SIZE],
     int ours = creation->server == SERVER_ENCLAVE, sent = 0;
     int32_t r = ask(creation, 0, spec->cancel_fd, &sent, ret_id, err);
 
-    if (!exchange_is_cancelled(spec->cancel_fd)) {
+    if (!curl_handle_is_cancelled(spec->cancel_fd)) {
         return r;
     }
     if (r == ENCLAVE_ECANCELLED && ours && sent) {

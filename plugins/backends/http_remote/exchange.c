@@ -2,6 +2,7 @@
 #include "exchange.h"
 
 #include "clock.h"
+#include "curl_handle.h"
 #include "failure.h"
 #include "late.h"
 #include "transfer.h"
@@ -16,14 +17,6 @@
 
 #define ALIVE_WITHIN_MS 10000
 
-int exchange_is_cancelled(int cancel_fd)
-{
-    struct pollfd wait = {.fd = cancel_fd, .events = POLLIN};
-
-    /* Whatever poll reports: the other end of a pipe closed is a POLLHUP without POLLIN. */
-    return cancel_fd >= 0 && poll(&wait, 1, 0) > 0;
-}
-
 /* --------------------------------------------------------------------------------- giving up */
 
 struct giving_up {
@@ -33,7 +26,7 @@ struct giving_up {
 
 static int has_given_up(const struct exchange_request *request)
 {
-    return exchange_is_cancelled(request->cancel_fd) || (request->gave_up && *request->gave_up);
+    return curl_handle_is_cancelled(request->cancel_fd) || (request->gave_up && *request->gave_up);
 }
 
 static int32_t attend(struct transfer *transfer, struct giving_up *giving_up)
@@ -96,20 +89,6 @@ static int64_t sooner_of(int64_t a, int64_t b)
 
 /* -------------------------------------------------------------------------------- the loop */
 
-static int find_result(CURLM *multi, CURLcode *ret_result)
-{
-    CURLMsg *message;
-    int left;
-
-    while ((message = curl_multi_info_read(multi, &left))) {
-        if (message->msg == CURLMSG_DONE) {
-            *ret_result = message->data.result;
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* Until something comes, or it is time to look. A caller that has given up, and a manager that ends, are not waited for
  * any more: their descriptors stay readable. */
 static int32_t wait(struct transfer *transfer, const struct giving_up *giving_up)
@@ -164,7 +143,7 @@ static int32_t drive(struct transfer *transfer, CURLcode *ret_result)
         if (curl_multi_perform(multi, &running) != CURLM_OK) {
             return ENCLAVE_ENOMEM;
         }
-        if (find_result(multi, ret_result)) {
+        if (curl_handle_has_ended(multi, ret_result)) {
             return 0;
         }
         if ((r = attend(transfer, &giving_up)) < 0) {

@@ -81,7 +81,4 @@ struct exchange_answer {
 int32_t exchange(struct exchanger *exchanger, const struct exchange_request *request,
                  struct exchange_answer *ret_answer, struct enclave_error *err);
 
-/* 1 when `cancel_fd` is readable. */
-int exchange_is_cancelled(int cancel_fd);
-
 #endif
