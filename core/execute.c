@@ -34,6 +34,11 @@ int32_t execute_take_options(struct enclave_execute_options *to,
         memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
         to->size = sizeof *to;
     }
+    if (to->flags & ~ENCLAVE_EXECUTE_LEND) {
+        return enclave_error_set(err, ENCLAVE_EINVALID,
+                                 "execute a tool: flags %#x; expected 0 or ENCLAVE_EXECUTE_LEND",
+                                 to->flags);
+    }
     if (to->timeout_ms < -1) {
         return enclave_error_set(err, ENCLAVE_EINVALID,
                                  "execute a tool: timeout_ms is %lld; expected -1, 0 or more",

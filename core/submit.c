@@ -106,6 +106,17 @@ static int tell(struct submitter *submitter, struct job *job, int lent)
 
 /* ----------------------------------------------------------------------------------------- lanes */
 
+static int is_promised(const struct job *job)
+{
+    return (job->options.flags & ENCLAVE_EXECUTE_LEND) != 0;
+}
+
+/* Counted too low costs a thread that is woken for nothing, too high an execution that nobody takes. */
+static void settle_promise(struct submitter *submitter)
+{
+    submitter->promised -= submitter->promised > 0;
+}
+
 static void lane_add(struct submitter *submitter, struct job *job)
 {
     struct sandbox *sandbox = job->sandbox;
@@ -114,6 +125,7 @@ static void lane_add(struct submitter *submitter, struct job *job)
     }
     TAILQ_INSERT_TAIL(&sandbox->jobs, job, row);
     submitter->queued++;
+    submitter->promised += is_promised(job);
 }
 
 static void lane_remove(struct submitter *submitter, struct job *job)
@@ -125,6 +137,9 @@ static void lane_remove(struct submitter *submitter, struct job *job)
     }
     job->taken = 1;
     submitter->queued--;
+    if (is_promised(job)) {
+        settle_promise(submitter);
+    }
 }
 
 /* The next one, of the sandbox whose turn it is; NULL when none waits, or as many run as may. */
@@ -371,14 +386,11 @@ static int32_t check_room(const struct submitter *submitter, uint64_t bytes,
 static int32_t enqueue(struct submitter *submitter, struct job *job, uint64_t *ret_ticket,
                        struct enclave_error *err)
 {
-    int lends = (job->options.flags & ENCLAVE_EXECUTE_LEND) != 0;
-
     pthread_mutex_lock(&submitter->lock);
     int32_t r = check_room(submitter, job->bytes, err);
     if (r == 0) {
         lane_add(submitter, job);
-        submitter->promised += lends;
-        r = lends ? 0 : staff(submitter, err);
+        r = is_promised(job) ? 0 : staff(submitter, err);
         if (r < 0) {
             lane_remove(submitter, job);
         }
@@ -424,28 +436,40 @@ int32_t enclave_manager_submit(struct enclave_manager *manager, const char *id, 
     return r;
 }
 
-/* The next is taken over by a thread of ours, or by this one where there is none. */
+/* Whoever comes has kept a promise; when it takes what nobody has promised to come for, somebody else is owed one less. */
+static struct job *take_as_lent(struct submitter *submitter)
+{
+    struct job *job = take(submitter);
+
+    if (!job || !is_promised(job)) {
+        settle_promise(submitter);
+    }
+    return job;
+}
+
+/* What is left is taken over by a thread of ours, or by this one where there is none. */
 int32_t enclave_manager_run_submitted(struct enclave_manager *manager, struct enclave_error *err)
 {
-    struct job *job;
-    int ran = 0;
+    int ran = 0, more = 1;
 
     if (!manager) {
         return enclave_error_set(err, ENCLAVE_EINVALID, "run what was submitted: manager is NULL");
     }
     struct submitter *submitter = manager->submitter;
     pthread_mutex_lock(&submitter->lock);
-    submitter->promised -= submitter->promised > 0;
-    while ((job = take(submitter))) {
+    for (struct job *job; more && (job = take_as_lent(submitter)); ran = 1) {
         run(submitter, job, 1);
-        ran = 1;
-        if (submitter->queued <= submitter->promised || staff(submitter, NULL) == 0) {
-            break;
-        }
+        more = submitter->queued > submitter->promised && staff(submitter, NULL) < 0;
     }
+    int waits = submitter->queued > 0;
     pthread_mutex_unlock(&submitter->lock);
-    return ran ? 0
-               : enclave_error_set(err, ENCLAVE_ENOTFOUND, "run what was submitted: none waits");
+    if (ran) {
+        return 0;
+    }
+    return waits ? enclave_error_set(err, ENCLAVE_EBUSY,
+                                     "run what was submitted: as many executions run as [enclave] "
+                                     "max_executions allows")
+                 : enclave_error_set(err, ENCLAVE_ENOTFOUND, "run what was submitted: none waits");
 }
 
 int32_t enclave_manager_completion_fd(struct enclave_manager *manager, int32_t *ret_fd,

@@ -408,10 +408,11 @@ struct enclave_backend_ops {
     int32_t (*stats)(void *backend, const struct enclave_sink *to, struct enclave_error *err);
 
     /*
-     * Optional, since 1.4. The manager ends: called once, before its sandboxes are deleted, while
-     * other ops may be under way. Does not block. From here on the backend bounds, by a time that
-     * it documents, what is under way and what it is still asked, all of it together; what is not
-     * done by then fails.
+     * Optional, since 1.4. The manager ends: called once, in the thread that ends it, before its
+     * sandboxes are deleted, while other ops are under way in other threads and more are to come
+     * (stop, delete, detach); also when there never was a sandbox. Does not block. From here on the
+     * backend bounds, by a time that it documents, what is under way and what it is still asked, all
+     * of it together; what is not done by then fails.
      */
     void (*ending)(void *backend);
 };

@@ -276,29 +276,34 @@ ENCLAVE_API int32_t enclave_manager_get_stats(struct enclave_manager *manager, c
 
 /*
  * Receives output as it comes: bytes as the program wrote them, in order within each stream, up to
- * a megabyte at once. Called in the thread that called execute_tool (with submit: in one of the
- * manager's); while it runs the program is held back, not the manager. A return value other than 0
- * cancels the execution.
+ * a megabyte at once. Called in the thread that runs the execution: the one that called
+ * execute_tool or run_submitted, else one of the manager's; while it runs the program is held back,
+ * not the manager. A return value other than 0 cancels the execution.
  */
 typedef int32_t (*enclave_output_fn)(void *ctx, uint32_t stream, const void *data, uint64_t length);
 
 struct enclave_completion; /* below, with enclave_manager_submit() */
 
 /*
- * A submitted execution has ended. Called in the thread of the manager that ran it, whose stack is
- * 256 KiB, and which runs others afterwards: it must not block. 1: the result is the caller's, and
- * the completion does not come again; 0: it is to be taken as others are. What is pointed to is
- * borrowed for the call.
+ * A submitted execution has ended. Called once, in the thread that ran it: one of the manager's,
+ * whose stack is 256 KiB and which runs others afterwards, so that it must not block; or the one
+ * that called run_submitted. It may call the manager, to submit the next for instance, and free what
+ * the options pointed to. 1: the result is the caller's, and the completion does not come again; 0:
+ * it is to be taken as others are. What is pointed to is borrowed for the call.
+ *
+ * Not called for what was cancelled before it began: that comes as a completion, which waits to be
+ * taken. While enclave_manager_free() waits for what runs, it is called for that (cause
+ * `backend_lost` or `cancelled`), and not for what was queued, of which nothing comes any more.
  */
 typedef int32_t (*enclave_ended_fn)(const struct enclave_completion *completion);
 
-/* enclave_manager_run_submitted() is about to be called: no thread of the manager is woken for this
- * submitted execution. */
+/* Of enclave_manager_submit(): this thread calls enclave_manager_run_submitted() next, so no thread
+ * of the manager is woken for this one. execute_tool takes no notice of it. */
 #define ENCLAVE_EXECUTE_LEND (UINT32_C(1) << 0)
 
 struct enclave_execute_options {
     uint32_t size;  /* ENCLAVE_EXECUTE_OPTIONS_INIT sets it */
-    uint32_t flags; /* ENCLAVE_EXECUTE_... */
+    uint32_t flags; /* ENCLAVE_EXECUTE_..., or 0; any other is INVALID */
     /*
      * Milliseconds; 0: none; -1: not given; less is INVALID. The first that is given counts: the
      * parameter `timeout` (seconds), this, the tool's option, the sandbox's `timeout`, 30 s.
@@ -393,14 +398,14 @@ ENCLAVE_API int32_t enclave_result_json(const struct enclave_result *result, cha
 
 /*
  * As enclave_manager_execute_tool(), without waiting. What is given is copied; only
- * `options->output_ctx` and `options->cancel` are needed until the completion was taken.
+ * `options->output_ctx` and `options->cancel` are needed until the completion was taken, or `ended`
+ * called.
  * `user_data` comes back in it untouched. `*ret_ticket` (may be NULL) is never 0 and not used
  * twice. `options->output` is called in a thread of the manager, whose stack is 256 KiB: it has to
- * copy and hand over. `options->ended` saves the way through a loop; one that is cancelled before a
- * thread has taken it comes as a completion only, which waits to be taken. Does not block, except
- * for an id that only another manager knows, the first time. Errors: NOTFOUND (sandbox), INVALID,
- * NOMEM; BUSY: the queue is full, or too many completions wait to be taken. All others come with the
- * completion.
+ * copy and hand over. `options->ended` saves the way through a loop; who gives it takes completions
+ * all the same, for those that were cancelled before they began. Does not block, except for an id
+ * that only another manager knows, the first time. Errors: NOTFOUND (sandbox), INVALID, NOMEM; BUSY:
+ * the queue is full, or too many completions wait to be taken. All others come with the completion.
  */
 ENCLAVE_API int32_t enclave_manager_submit(struct enclave_manager *manager, const char *id,
                                            const char *tool, const char *params,
@@ -410,13 +415,19 @@ ENCLAVE_API int32_t enclave_manager_submit(struct enclave_manager *manager, cons
 
 /*
  * Lend this thread: run in it the submitted execution whose turn it is, if one waits, and return
- * when that has ended. For a program with threads of its own: the way from the thread that submits
- * to one of the manager's, and what it costs, is saved when that thread submits with
- * ENCLAVE_EXECUTE_LEND and calls this next. It may find another's execution, or none, when the
- * turns say so; what it promised to come for and does not waits until another thread is free.
- * `max_executions` counts these as well. `output` and `ended` are called in this thread, which needs
- * 256 KiB of stack. Errors: NOTFOUND (none waits, or as many run as may: that one is taken by the
- * next thread that is free). Blocks. Must have returned before enclave_manager_free().
+ * when that has ended. 0: one was run; how it ended says its completion. For a program with threads
+ * of its own: the way from the thread that submits to one of the manager's, and what it costs, is
+ * saved when that thread submits with ENCLAVE_EXECUTE_LEND and calls this next. It does not wait for
+ * something to run, and may find another's execution, when that one's turn has come: then a thread
+ * of the manager is woken for the own one.
+ *
+ * A promise is to be kept: what was submitted with ENCLAVE_EXECUTE_LEND, and is not come for, may
+ * keep others that were from being run, until the next submit.
+ *
+ * `output` and `ended` are called in this thread, which needs 256 KiB of stack. Errors: NOTFOUND:
+ * none waits; BUSY: as many run as `max_executions` says, and when one of these has ended a thread of
+ * the manager takes what waits. Blocks; enclave_manager_cancel_ticket() ends what it runs. Must have
+ * returned before enclave_manager_free() is called.
  */
 ENCLAVE_API int32_t enclave_manager_run_submitted(struct enclave_manager *manager,
                                                   struct enclave_error *err);

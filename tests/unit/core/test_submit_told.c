@@ -195,11 +195,15 @@ static void test_lent(void **state)
 {
     (void)state;
     struct enclave_manager *manager = support_manager(NULL);
+    struct enclave_execute_options options = ENCLAVE_EXECUTE_OPTIONS_INIT;
     char id[ENCLAVE_ID_SIZE];
     struct told told = {.manager = manager, .id = id};
 
     support_sandbox(manager, id);
     assert_int_equal(enclave_manager_run_submitted(NULL, NULL), ENCLAVE_EINVALID);
+    options.flags = ENCLAVE_EXECUTE_LEND << 1;
+    assert_int_equal(enclave_manager_submit(manager, id, "run", HELLO, &options, NULL, NULL, NULL),
+                     ENCLAVE_EINVALID);
     assert_int_equal(enclave_manager_run_submitted(manager, NULL), ENCLAVE_ENOTFOUND);
     assert_int_equal(lend(&told, HELLO), 0);
     assert_int_equal(submitter_state(manager->submitter).queued, 1);
@@ -251,7 +255,7 @@ static void test_lent_up_to_the_limit(void **state)
     assert_int_equal(pthread_create(&thread, NULL, run_submitted, manager), 0);
     submit_wait_running(manager, 1);
     assert_int_equal(lend(&late, HELLO), 0);
-    assert_int_equal(enclave_manager_run_submitted(manager, NULL), ENCLAVE_ENOTFOUND);
+    assert_int_equal(enclave_manager_run_submitted(manager, NULL), ENCLAVE_EBUSY);
     submit_told(&late, HELLO, take_it);
     assert_int_equal(submitter_state(manager->submitter).queued, 2);
     assert_int_equal(submitter_state(manager->submitter).running, 1);
@@ -259,6 +263,30 @@ static void test_lent_up_to_the_limit(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     wait_until_told(&late, 2);
     assert_int_equal(atomic_load(&hangs.times), 1);
+    enclave_manager_free(manager);
+}
+
+/* What was cancelled while it waited is promised no more: nobody waits for the thread that does not come for it. */
+static void test_lent_after_a_broken_promise(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {"enclave.max_executions=1", NULL};
+    struct enclave_manager *manager = support_manager(overrides);
+    char id[ENCLAVE_ID_SIZE];
+    struct told broken = {.manager = manager, .id = id}, hangs = broken, late = broken;
+    pthread_t thread;
+
+    support_sandbox(manager, id);
+    assert_int_equal(lend(&broken, HELLO), 0);
+    assert_int_equal(enclave_manager_cancel_ticket(manager, broken.ticket, NULL), 0);
+    assert_int_equal(lend(&hangs, HANG), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run_submitted, manager), 0);
+    submit_wait_running(manager, 1);
+    assert_int_equal(lend(&late, HELLO), 0);
+    assert_int_equal(enclave_manager_run_submitted(manager, NULL), ENCLAVE_EBUSY);
+    assert_int_equal(enclave_manager_cancel_ticket(manager, hangs.ticket, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    wait_until_told(&late, 1);
     enclave_manager_free(manager);
 }
 
@@ -309,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_lent),
         cmocka_unit_test(test_lent_and_cancelled),
         cmocka_unit_test(test_lent_up_to_the_limit),
+        cmocka_unit_test(test_lent_after_a_broken_promise),
         cmocka_unit_test(test_lent_by_many),
     };
     return cmocka_run_group_tests_name("submitted executions that are told at once", tests, NULL,
