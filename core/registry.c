@@ -438,6 +438,21 @@ static int32_t let_wait(struct registry *registry, const struct config *config,
     return 0;
 }
 
+/* Likewise a backend that sandboxes of type `auto` are to be made with. */
+static int32_t check_backend(const struct registry *registry, const struct config *config,
+                             struct enclave_error *err)
+{
+    if (strcmp(config->backend, "auto") == 0 ||
+        seen(registry, ENCLAVE_PLUGIN_BACKEND, config->backend)) {
+        return 0;
+    }
+    const struct setting *s = settings_find(&config->settings, "enclave", "backend");
+    return enclave_error_set(
+        err, ENCLAVE_ECONFIG,
+        "%s: [enclave] backend = %.80s: there is no such plugin in the plugin folders",
+        s ? s->source : "default", config->backend);
+}
+
 int32_t registry_load(struct registry *registry, const struct config *config,
                       const struct enclave_host *host, int lazily, struct enclave_error *err)
 {
@@ -455,6 +470,9 @@ int32_t registry_load(struct registry *registry, const struct config *config,
     }
     if (r == 0) {
         r = check_sections(registry, config, err);
+    }
+    if (r == 0) {
+        r = check_backend(registry, config, err);
     }
     if (r < 0) {
         registry_free(registry);

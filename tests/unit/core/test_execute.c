@@ -216,7 +216,7 @@ static void expect_timeout(const char *sandbox, const char *params, int64_t requ
     assert_int_equal(result->status, ENCLAVE_RESULT_TIMEOUT);
     assert_string_equal(result->output, "partial");
     assert_string_equal(result->error, sentence);
-    assert_in_range(result->wall_us, 20000, 900000);
+    assert_true(result->wall_us >= 200000);
     enclave_result_free(result);
 }
 
@@ -229,22 +229,22 @@ static void test_timeout_precedence(void **state)
 
     assert_int_equal(
         enclave_manager_create_sandbox(
-            manager, NULL, "{\"tools_config\": {\"run\": {\"timeout\": 0.03}}}", NULL, other, &err),
+            manager, NULL, "{\"tools_config\": {\"run\": {\"timeout\": 0.3}}}", NULL, other, &err),
         0);
     assert_int_equal(
         enclave_manager_create_sandbox(
-            manager, NULL, "{\"tools_config\": [\"run\"], \"timeout\": 0.04}", NULL, third, &err),
+            manager, NULL, "{\"tools_config\": [\"run\"], \"timeout\": 0.4}", NULL, third, &err),
         0);
-    (void)snprintf(params, sizeof params, "{%s, \"timeout\": 0.05}", hang);
-    expect_timeout(id, params, 20000, "Command timed out after 0.05 seconds");
+    (void)snprintf(params, sizeof params, "{%s, \"timeout\": 0.5}", hang);
+    expect_timeout(id, params, 20000, "Command timed out after 0.5 seconds");
     (void)snprintf(params, sizeof params, "{%s, \"timeout\": null}", hang);
-    expect_timeout(id, params, 60, "Command timed out after 0.06 seconds");
+    expect_timeout(id, params, 600, "Command timed out after 0.6 seconds");
     (void)snprintf(params, sizeof params, "{%s}", hang);
-    expect_timeout(other, params, 70, "Command timed out after 0.07 seconds");
-    expect_timeout(other, params, -1, "Command timed out after 0.03 seconds");
-    expect_timeout(third, params, -1, "Command timed out after 0.04 seconds");
-    (void)snprintf(params, sizeof params, "{%s, \"own_ms\": 35}", hang);
-    expect_timeout(id, params, 20000, "Command timed out after 0.035 seconds");
+    expect_timeout(other, params, 700, "Command timed out after 0.7 seconds");
+    expect_timeout(other, params, -1, "Command timed out after 0.3 seconds");
+    expect_timeout(third, params, -1, "Command timed out after 0.4 seconds");
+    (void)snprintf(params, sizeof params, "{%s, \"own_ms\": 350}", hang);
+    expect_timeout(id, params, 20000, "Command timed out after 0.35 seconds");
 }
 
 static void test_no_timeout(void **state)

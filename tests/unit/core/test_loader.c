@@ -245,6 +245,8 @@ static void test_by_name(void **state)
     fatal("plugins.backends=docker", ENCLAVE_EPLUGIN,
           "option: [plugins] backends: no 'backend-docker.so'");
     fatal("tool plian.limit=3", ENCLAVE_ECONFIG, "section [tool plian]: there is no such plugin");
+    fatal("enclave.backend=nope", ENCLAVE_ECONFIG,
+          "[enclave] backend = nope: there is no such plugin in the plugin folders");
     fatal("tool plain.limt=3", ENCLAVE_ECONFIG,
           "unknown key 'limt' in [tool plain]; did you mean 'limit'?");
     fatal("tool plain.limit=x", ENCLAVE_ECONFIG,
