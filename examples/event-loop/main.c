@@ -9,9 +9,10 @@
 struct loop {
     struct enclave_manager *manager;
     char id[ENCLAVE_ID_SIZE];
-    char text[4096]; /* of a line that is not complete yet */
+    char text[4096]; /* of a line that is not complete yet, with room for its end */
     size_t length;
-    unsigned long lines, done;
+    int too_long; /* what does not fit of that line is left out, and the line is not run */
+    unsigned long lines, done, refused;
 };
 
 /* A line as {"command": "..."}; the program's bytes are all that has to be escaped. */
@@ -25,32 +26,48 @@ static void write_params(char *to, const char *line, size_t length)
     strcpy(to, "\"}");
 }
 
-static void submit_line(struct loop *loop, const char *line, size_t length)
+static void refuse_line(struct loop *loop, const char *why)
+{
+    printf("%lu: %s\n", loop->lines, why);
+    loop->done++;
+    loop->refused++;
+}
+
+static void take_line(struct loop *loop, const char *line, size_t length)
 {
     struct enclave_error err = ENCLAVE_ERROR_INIT;
     char params[6 * sizeof loop->text + 32];
     uintptr_t number = ++loop->lines;
 
     write_params(params, line, length); /* which may go away as soon as submit has returned */
-    if (enclave_manager_submit(loop->manager, loop->id, "shell_executor", params, NULL,
-                               (void *)number, NULL, &err)) {
-        printf("%lu: %s\n", (unsigned long)number, err.message); /* "busy" among others */
-        loop->done++;
+    if (loop->too_long) {
+        refuse_line(loop, "the line is too long");
+        loop->too_long = 0;
+    } else if (enclave_manager_submit(loop->manager, loop->id, "shell_executor", params, NULL,
+                                      (void *)number, NULL, &err)) {
+        refuse_line(loop, err.message); /* "busy" among others */
     }
 }
 
-/* What there is to read. Returns 0 at the end. */
+/* What there is to read. Returns 0 at the end, which also ends a last line without a newline. */
 static int read_lines(struct loop *loop)
 {
-    ssize_t n = read(0, loop->text + loop->length, sizeof loop->text - loop->length);
+    ssize_t n = read(0, loop->text + loop->length, sizeof loop->text - 1 - loop->length);
     char *line = loop->text, *end = line + loop->length + (n > 0 ? n : 0), *newline;
 
+    if (n <= 0 && (loop->length > 0 || loop->too_long)) {
+        *end++ = '\n';
+    }
     while ((newline = memchr(line, '\n', (size_t)(end - line)))) {
-        submit_line(loop, line, (size_t)(newline - line));
+        take_line(loop, line, (size_t)(newline - line));
         line = newline + 1;
     }
     loop->length = (size_t)(end - line);
     memmove(loop->text, line, loop->length);
+    if (loop->length == sizeof loop->text - 1) { /* the next read would have no room */
+        loop->too_long = 1;
+        loop->length = 0;
+    }
     return n > 0;
 }
 
@@ -98,5 +115,5 @@ int main(void)
     if (failed)
         fprintf(stderr, "%s\n", err.message);
     enclave_manager_free(loop.manager);
-    return failed;
+    return failed || loop.refused > 0;
 }

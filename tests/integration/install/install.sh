@@ -124,3 +124,10 @@ same 42 apart "$tree/embed/embed"
 same 42 apart "$tree/embed-pc"
 printf 'sleep 1; echo slow\necho quick\n' >"$tree/lines"
 same $'2: quick\n1: slow' apart "$tree/event-loop/event-loop" <"$tree/lines"
+same '1: no newline' apart "$tree/event-loop/event-loop" < <(printf 'echo no newline')
+# A line that does not fit is refused by its number, and what comes behind it is run.
+code=0
+{ printf 'echo %010000d\n' 0 && echo 'echo behind' && printf 'echo %010000d' 0; } >"$tree/lines"
+apart "$tree/event-loop/event-loop" <"$tree/lines" >"$tree/out" || code=$?
+[ "$code" = 1 ] && [ "$(sort "$tree/out")" = $'1: the line is too long\n2: behind\n3: the line is too long' ] ||
+    { cat "$tree/out"; fail "examples/event-loop with lines that are too long exits with $code"; }
