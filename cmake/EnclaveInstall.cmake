@@ -7,12 +7,19 @@ install(TARGETS libenclave enclave_headers EXPORT EnclaveTargets LIBRARY DESTINA
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/enclave DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h" PATTERN "ABI.md")
+# The documents, and what they point at, placed as in the source tree: a link works in both. The configurations are
+# examples here, so that a file in use is never overwritten by an installation.
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
     DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
-# An example: every line that sets something is commented out. A file in use is never overwritten by an installation.
-install(FILES ${PROJECT_SOURCE_DIR}/config/enclave.ini ${PROJECT_SOURCE_DIR}/config/ms-enclave-compatible.ini
-    ${PROJECT_SOURCE_DIR}/config/enclave.service DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs ${PROJECT_SOURCE_DIR}/config ${PROJECT_SOURCE_DIR}/include
+    DESTINATION ${CMAKE_INSTALL_DOCDIR})
+file(GLOB_RECURSE readmes RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS late/README.md plugins/README.md)
+file(GLOB examples RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
+    examples/*/*.c examples/*/CMakeLists.txt examples/*/README.md) # and not what was built there
+foreach(document IN LISTS readmes examples)
+    get_filename_component(folder ${document} DIRECTORY)
+    install(FILES ${PROJECT_SOURCE_DIR}/${document} DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder})
+endforeach()
 
 # The CMake package Enclave: targets Enclave::enclave (embedding) and Enclave::headers (plugins).
 set(ENCLAVE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Enclave)

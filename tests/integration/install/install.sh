@@ -56,6 +56,8 @@ for path in "$prefix/bin/enclave" "$prefix/bin/enclave-conformance" "$plugins/ba
     "$prefix/include/enclave/enclave.h" "$prefix/include/enclave/ABI.md"; do
     [ -e "$path" ] || fail "$path is not installed"
 done
+documents=$(dirname "$(find "$prefix" -name CHANGELOG.md)")
+"$source/tests/integration/install/readme.sh" "$documents" || fail 'the installed documents'
 # What is installed names neither the trees it came from nor the prefix it was made for.
 if grep -rlF -e "$build" -e "$source" -e "$tree/first" "$libraries/pkgconfig" "$libraries/cmake"; then
     fail 'the files above name a folder that is not theirs'
@@ -68,7 +70,7 @@ done < <(find "$prefix/bin" "$libraries" -type f)
 
 # ------------------------------------------------------------------------------------ build out of the tree
 
-cp -r "$source/examples" "$tree/examples"
+cp -r "$documents/examples" "$tree/examples"
 for example in embed event-loop tool-wordcount; do
     {
         clean "$cmake" -S "$tree/examples/$example" -B "$tree/$example" -DCMAKE_PREFIX_PATH="$prefix" \
