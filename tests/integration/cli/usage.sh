@@ -24,8 +24,10 @@ for option in tool param timeout memory cpus network env json config backend ima
     run run --help
     check "--$option is explained" grep -q -- "--$option" "$tree/out"
 done
-for verb in create exec ps info tools cp stop rm stats; do
+for verb in run create exec ps info tools cp stop rm stats; do
     run "$verb" --help
+    check '--key-file is explained' grep -q -- '--key-file' "$tree/out"
+    check 'ENCLAVE_SERVER is explained' grep -qF ENCLAVE_SERVER "$tree/out"
     check '--server is explained' grep -q -- '--server' "$tree/out"
     check 'the exit code is explained' grep -q 'Exit code' "$tree/out"
 done
