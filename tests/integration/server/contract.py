@@ -209,6 +209,14 @@ class Executions(Case):
         execute(dict(good, execution_id=""), 400)
         self.assertEqual(execute(dict(good, parameters={"argv": ["refuse"]}), 502)["cause"], "backend_lost")
 
+    def test_unknown_members(self):
+        """Ignored, but for those of a config and of a tool's parameters."""
+        result = self.server.execute(self.id, ["out", "x"], colour="blue").json
+        self.assertEqual(result["output"], "x")
+        self.server.call("POST", "/sandbox/%s/keep_alive?colour=blue" % self.id, {"seconds": 60, "colour": "blue"})
+        answer = self.server.call("POST", "/sandbox/create?sandbox_type=auto", {"colour": "blue"}, 400)
+        self.assertIn("unknown field 'colour'", answer.json["detail"])
+
     def test_timeout_of_the_request(self):
         started = time.monotonic()
         result = self.server.execute(self.id, ["out", "begun", "hang"], timeout=0.3).json
