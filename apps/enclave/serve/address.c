@@ -82,6 +82,22 @@ failed:
         "listen '%.120s': expected ADDRESS:PORT (an IP address, or localhost) or unix:PATH", text);
 }
 
+/* Only a socket gives way: connect() is refused by every other file, too. */
+static int32_t check_path(const struct address *address, struct enclave_error *err)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->bytes;
+    struct stat there;
+
+    if (address->bytes.ss_family != AF_UNIX || lstat(un->sun_path, &there) != 0 ||
+        S_ISSOCK(there.st_mode)) {
+        return 0;
+    }
+    return enclave_error_set(err, ENCLAVE_EEXISTS,
+                             "listen 'unix:%s': what is there is not a socket; move it away, or "
+                             "choose another path with --listen",
+                             un->sun_path);
+}
+
 /* A socket file is left behind by a server that was killed. It is in use when somebody answers. */
 static bool stale(const struct address *address)
 {
@@ -126,8 +142,13 @@ static int bind_address(int fd, const struct address *address)
 
 int32_t address_listen(const struct address *address, int *ret_fd, struct enclave_error *err)
 {
-    int fd = socket(address->bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int32_t r = check_path(address, err);
+    int fd;
 
+    if (r != 0) {
+        return r;
+    }
+    fd = socket(address->bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind_address(fd, address) != 0 || listen(fd, BACKLOG) != 0) {
         int error = errno;
         if (fd >= 0) {

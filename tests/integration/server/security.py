@@ -269,6 +269,16 @@ class Refusals(unittest.TestCase):
         finally:
             server.stop()
 
+    def test_a_path_that_is_not_a_socket_is_left_alone(self):
+        path = os.path.join(self.files.folder, "precious")
+        with open(path, "w") as file:
+            file.write("kept")
+        os.symlink(path, path + ".link")
+        for place in (path, path + ".link", self.files.folder):
+            self.refuse("", "unix:" + place, "listen 'unix:%s'" % place, "not a socket")
+        with open(path) as file:
+            self.assertEqual(file.read(), "kept")
+
     def test_key_files(self):
         config = "api_key_file = " + self.files.keys
         for text, mode, said in (("alice " + ALICE, 0o644, "chmod 600"), ("alice " + ALICE, 0o660, "chmod 600"),
