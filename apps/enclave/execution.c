@@ -90,6 +90,9 @@ static void report_outcome(const struct execution *execution, const struct encla
     AUTO_JSON struct json_object *info = NULL;
     struct json_object *config = NULL;
 
+    if (result->cause == ENCLAVE_CAUSE_CANCELLED && signals_caught(execution->signals)) {
+        return;
+    }
     if (result->cause == ENCLAVE_CAUSE_OOM &&
         enclave_manager_get_sandbox_info(execution->manager, execution->id, &text, NULL) == 0) {
         info = json_tokener_parse(text);

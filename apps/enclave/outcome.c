@@ -39,9 +39,7 @@ int outcome_exit_code(const struct enclave_result *result)
         return EXIT_TIMED_OUT;
     case ENCLAVE_CAUSE_OOM:
         return EXIT_SIGNAL + SIGKILL;
-    case ENCLAVE_CAUSE_CANCELLED:
-        return EXIT_SIGNAL + SIGINT;
-    default: /* output_limit, backend_lost, and what a newer library may know */
+    default: /* cancelled, output_limit, backend_lost, and what a newer library may know */
         return EXIT_ENCLAVE;
     }
 }
@@ -98,6 +96,8 @@ void outcome_report(const struct enclave_result *result, int64_t timeout_ms, con
                      memory ? ")" : "");
         break;
     case ENCLAVE_CAUSE_CANCELLED:
+        report_error("the execution was cancelled, by the server that it ran on or by another "
+                     "client of it");
         break;
     case ENCLAVE_CAUSE_OUTPUT_LIMIT:
         report_error("killed: it wrote more output than the configuration allows");

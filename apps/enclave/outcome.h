@@ -9,6 +9,7 @@
 
 #include <enclave/enclave.h>
 
+/* For who was not interrupted: who was has the exit code of the signal, and needs no word about what it cancelled. */
 int outcome_exit_code(const struct enclave_result *result);
 
 /* Report an end that was not the program's own. `timeout_ms` as asked for (below 1: not known),

@@ -54,7 +54,8 @@ printf %032d 1 >"$tree/ann"
 printf %032d 2 >"$tree/bob"
 printf 'ann %s\nbob %s\n' "$(cat "$tree/ann")" "$(cat "$tree/bob")" >"$tree/keys"
 chmod 600 "$tree/keys" "$tree/ann" "$tree/bob"
-printf '[enclave]\nbackend = bubblewrap\n[server]\nlisten = %s\napi_key_file = %s\n' "$server" "$tree/keys" >"$tree/serve.ini"
+printf '[enclave]\nbackend = bubblewrap\n[server]\nlisten = %s\napi_key_file = %s\nstop_timeout = 0.5\n' \
+    "$server" "$tree/keys" >"$tree/serve.ini"
 mkfifo "$tree/log"
 "$ENCLAVE" --config "$tree/serve.ini" serve 2>"$tree/log" </dev/null >&2 &
 servers+=($!)
@@ -440,5 +441,28 @@ end
 kill -CONT "${servers[0]}"
 exits 130
 says '^enclave: warning: the manager ends, but not all of its sandboxes are deleted: delete sandbox .* no sign of life any more$'
+
+# --------------------------------------------------------------------------------- a server that stops
+
+# What it cancels then is not what Ctrl-C has cancelled.
+run create --id last
+"$ENCLAVE" exec last --json --timeout 60 'import time; open("begun", "w").close(); time.sleep(60)' \
+    >"$tree/cancelled" 2>"$tree/cancelled.err" </dev/null &
+json=$!
+begin exec last --timeout 60 'import os, time
+while not os.path.exists("begun"): time.sleep(0.05)
+print("begun", flush=True); time.sleep(60)'
+kill -TERM "${servers[0]}"
+end
+exits 125
+says_one_line
+says '^enclave: the execution was cancelled, by the server'
+wait "$json"
+code=$? last='enclave exec --json'
+mv "$tree/cancelled" "$tree/out"
+mv "$tree/cancelled.err" "$tree/err"
+exits 125
+says_nothing
+field 'r["cause"]' cancelled
 
 finish
