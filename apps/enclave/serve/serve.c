@@ -100,22 +100,46 @@ static int32_t open_manager(const struct globals *globals, const struct command 
     return r;
 }
 
+/* What others than this machine must not do without; NULL: they cannot reach us, or nothing is missing. */
+static const char *lacking(const struct settings *settings, const struct address *address)
+{
+    if (address->loopback || (settings->api_key_file && settings->tls_cert)) {
+        return NULL;
+    }
+    if (settings->tls_cert) {
+        return "api_key_file";
+    }
+    return settings->api_key_file ? "tls_cert and tls_key" : "api_key_file, tls_cert and tls_key";
+}
+
+/* One line, for who did not mean it. */
+static void warn_exposed(const struct settings *settings, const struct address *address,
+                         const char *text)
+{
+    const char *missing = lacking(settings, address);
+
+    if (missing) {
+        log_line(ENCLAVE_LOG_WARNING,
+                 "insecure: others than this machine can reach %s without %s: %s", text, missing,
+                 settings->api_key_file ? "keys and code cross the network in plain text"
+                                        : "whoever does can run code here");
+    }
+}
+
 /* Nobody but this machine, unless it is proven who calls and nobody reads along. */
 static int32_t check_exposure(const struct settings *settings, const struct address *address,
                               struct enclave_error *err)
 {
-    const char *lacking = !settings->api_key_file ? "api_key_file"
-                          : !settings->tls_cert   ? "tls_cert and tls_key"
-                                                  : NULL;
+    const char *missing = lacking(settings, address);
 
-    if (address->loopback || settings->insecure || !lacking) {
+    if (settings->insecure || !missing) {
         return 0;
     }
     return enclave_error_set(
         err, ENCLAVE_ECONFIG,
         "listen: others than this machine can reach that address; set %s in [server], or say "
         "--insecure, which lets everybody run code here",
-        lacking);
+        missing);
 }
 
 static int32_t bind_place(const struct command *command, struct server *server, struct place *place,
@@ -218,6 +242,7 @@ static int32_t start(const struct globals *globals, const struct command *comman
     r = r == 0 ? bind_place(command, server, place, &fd, err) : r;
     if (r == 0) {
         address_text(fd, place->cert != NULL, text, sizeof text);
+        warn_exposed(&server->settings, &place->address, text);
     }
     r = r == 0 ? make_parts(server, err) : r;
     if (r == 0) {

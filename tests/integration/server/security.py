@@ -255,7 +255,7 @@ class Refusals(unittest.TestCase):
     def test_exposure(self):
         keys, tls = "api_key_file = " + self.files.keys, "tls_cert = %s\ntls_key = %s" % (self.files.cert, self.files.key)
         for listen in ("0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0"):
-            self.refuse("", listen, "api_key_file", "--insecure")
+            self.refuse("", listen, "api_key_file, tls_cert and tls_key", "--insecure")
             self.refuse(tls, listen, "api_key_file")
             self.refuse(keys, listen, "tls_cert")
 
@@ -314,7 +314,14 @@ class Refusals(unittest.TestCase):
     def test_exposed_with_keys_and_tls_or_on_purpose(self):
         keys, tls = "api_key_file = " + self.files.keys, "tls_cert = %s\ntls_key = %s" % (self.files.cert, self.files.key)
         for options in ({"server": keys + "\n" + tls}, {"arguments": ["--insecure"]}, {"server": "insecure = true"}):
-            Server(listen="0.0.0.0:0", **options).stop()
+            server = Server(listen="0.0.0.0:0", **options)
+            warnings = [line for line in server.log.splitlines() if "others than this machine can reach" in line]
+            server.stop()
+            self.assertEqual(len(warnings), 0 if "tls" in options.get("server", "") else 1)
+            self.assertTrue(all("without api_key_file, tls_cert and tls_key: whoever does" in line for line in warnings))
+        server = Server(arguments=["--insecure"])
+        self.assertNotIn("can reach", server.log)
+        server.stop()
 
 
 class Tls(unittest.TestCase):
