@@ -328,6 +328,22 @@ static void wait_for_signal(struct signals *signals)
     }
 }
 
+/* Options of every verb that say nothing about a server itself. */
+static int refuse_globals(const struct globals *globals)
+{
+    if (globals->server || globals->key_file) {
+        report_error("--%s is for the clients of a server; where this one listens says --listen, "
+                     "and its keys are those of api_key_file in [server]",
+                     globals->server ? "server" : "key-file");
+        return EXIT_ENCLAVE;
+    }
+    if (globals->json) {
+        report_error("serve takes no --json; its log is JSON with log_format = json in [server]");
+        return EXIT_ENCLAVE;
+    }
+    return -1;
+}
+
 static int serve(struct globals *globals, int argc, char **argv, int first)
 {
     struct command command = {0};
@@ -339,6 +355,7 @@ static int serve(struct globals *globals, int argc, char **argv, int first)
     struct signals *signals;
     int code = verb_parse(&verb_serve, &parser, argc, argv, first);
 
+    code = code >= 0 ? code : refuse_globals(globals);
     if (code >= 0) {
         return code;
     }

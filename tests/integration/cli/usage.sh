@@ -68,6 +68,9 @@ refused 'not valid UTF-8' run "$(printf 'print("\377")')"
 printf 'print("\377")' >"$tree/latin1.py"
 refused 'latin1.py.*not valid UTF-8' run -f "$tree/latin1.py"
 refused 'not valid UTF-8' run --param "x=$(printf '\377')" x
+refused '--server is for the clients.*--listen' serve --server http://127.0.0.1:1 --listen nonsense
+refused '--key-file is for the clients.*api_key_file' --key-file /nonexistent serve --listen nonsense
+refused 'serve takes no --json.*log_format' serve --json --listen nonsense
 INPUT=/dev/zero refused 'larger than 16 MiB' run -
 
 # -------------------------------------------------------------------------------------- configuration
