@@ -83,7 +83,8 @@ failed:
 }
 
 /* Only a socket gives way: connect() is refused by every other file, too. */
-static int32_t check_path(const struct address *address, struct enclave_error *err)
+static int32_t check_path(const struct address *address, const char *given,
+                          struct enclave_error *err)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->bytes;
     struct stat there;
@@ -93,9 +94,9 @@ static int32_t check_path(const struct address *address, struct enclave_error *e
         return 0;
     }
     return enclave_error_set(err, ENCLAVE_EEXISTS,
-                             "listen 'unix:%s': what is there is not a socket; move it away, or "
+                             "listen '%.120s': what is there is not a socket; move it away, or "
                              "choose another path with --listen",
-                             un->sun_path);
+                             given);
 }
 
 /* A socket file is left behind by a server that was killed. It is in use when somebody answers. */
@@ -140,9 +141,10 @@ static int bind_address(int fd, const struct address *address)
     return r;
 }
 
-int32_t address_listen(const struct address *address, int *ret_fd, struct enclave_error *err)
+int32_t address_listen(const struct address *address, const char *given, int *ret_fd,
+                       struct enclave_error *err)
 {
-    int32_t r = check_path(address, err);
+    int32_t r = check_path(address, given, err);
     int fd;
 
     if (r != 0) {
@@ -155,7 +157,7 @@ int32_t address_listen(const struct address *address, int *ret_fd, struct enclav
             (void)close(fd);
         }
         return enclave_error_set(err, error == EADDRINUSE ? ENCLAVE_EEXISTS : ENCLAVE_EIO,
-                                 "listen: %s%s", strerror(error),
+                                 "listen '%.120s': %s%s", given, strerror(error),
                                  error == EADDRINUSE
                                      ? "; stop what listens there, or choose another with --listen"
                                      : "");

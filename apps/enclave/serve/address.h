@@ -23,8 +23,10 @@ struct address {
 /* "127.0.0.1:8000", "[::1]:8000", "localhost:8000" (loopback), ":8000" (all addresses), "unix:PATH". INVALID. */
 int32_t address_parse(const char *text, struct address *ret, struct enclave_error *err);
 
-/* Bind and listen. A Unix socket that nobody serves any more is replaced. Errors: EXISTS (something listens there), IO. */
-int32_t address_listen(const struct address *address, int *ret_fd, struct enclave_error *err);
+/* Bind and listen. `given` is what it was parsed from, for messages. A Unix socket that nobody serves any more is replaced.
+ * Errors: EXISTS (something listens there, or the path is that of something else), IO. */
+int32_t address_listen(const struct address *address, const char *given, int *ret_fd,
+                       struct enclave_error *err);
 
 /* As a client would write it, with the port that was bound: "http://127.0.0.1:8000", "unix:/run/enclave.sock". */
 void address_text(int fd, bool tls, char *ret, size_t size);

@@ -128,28 +128,28 @@ static void warn_exposed(const struct settings *settings, const struct address *
 
 /* Nobody but this machine, unless it is proven who calls and nobody reads along. */
 static int32_t check_exposure(const struct settings *settings, const struct address *address,
-                              struct enclave_error *err)
+                              const char *given, struct enclave_error *err)
 {
     const char *missing = lacking(settings, address);
 
     if (settings->insecure || !missing) {
         return 0;
     }
-    return enclave_error_set(
-        err, ENCLAVE_ECONFIG,
-        "listen: others than this machine can reach that address; set %s in [server], or say "
-        "--insecure, which lets everybody run code here",
-        missing);
+    return enclave_error_set(err, ENCLAVE_ECONFIG,
+                             "listen '%.120s': others than this machine can reach that address; "
+                             "set %s in [server], or say "
+                             "--insecure, which lets everybody run code here",
+                             given, missing);
 }
 
 static int32_t bind_place(const struct command *command, struct server *server, struct place *place,
                           int *ret_fd, struct enclave_error *err)
 {
     const struct settings *settings = &server->settings;
-    int32_t r =
-        address_parse(command->listen ? command->listen : settings->listen, &place->address, err);
+    const char *given = command->listen ? command->listen : settings->listen;
+    int32_t r = address_parse(given, &place->address, err);
 
-    r = r == 0 ? check_exposure(settings, &place->address, err) : r;
+    r = r == 0 ? check_exposure(settings, &place->address, given, err) : r;
     if (r == 0 && settings->api_key_file) {
         r = keys_load(settings->api_key_file, &server->keys, err);
     }
@@ -157,7 +157,7 @@ static int32_t bind_place(const struct command *command, struct server *server, 
         r = pem_read(settings->tls_cert, false, &place->cert, err);
         r = r == 0 ? pem_read(settings->tls_key, true, &place->key, err) : r;
     }
-    r = r == 0 ? address_listen(&place->address, ret_fd, err) : r;
+    r = r == 0 ? address_listen(&place->address, given, ret_fd, err) : r;
     place->bound = r == 0;
     return r;
 }

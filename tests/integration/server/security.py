@@ -255,7 +255,7 @@ class Refusals(unittest.TestCase):
     def test_exposure(self):
         keys, tls = "api_key_file = " + self.files.keys, "tls_cert = %s\ntls_key = %s" % (self.files.cert, self.files.key)
         for listen in ("0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0"):
-            self.refuse("", listen, "api_key_file, tls_cert and tls_key", "--insecure")
+            self.refuse("", listen, "listen '%s': " % listen, "api_key_file, tls_cert and tls_key", "--insecure")
             self.refuse(tls, listen, "api_key_file")
             self.refuse(keys, listen, "tls_cert")
 
@@ -265,7 +265,9 @@ class Refusals(unittest.TestCase):
         self.refuse("", "unix:" + "x" * 200, "path")
         server = Server()
         try:
-            self.refuse("", server.address.split("//")[1], "in use")
+            listen = server.address.split("//")[1]
+            self.refuse("", listen, "listen '%s': " % listen, "in use")
+            self.refuse("", "unix:/nonexistent/socket", "listen 'unix:/nonexistent/socket': No such file")
         finally:
             server.stop()
 
