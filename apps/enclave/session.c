@@ -11,9 +11,11 @@
 #include "verbs.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void json_put(struct json_object **object)
 {
@@ -105,6 +107,19 @@ const char *session_server(const struct globals *globals)
     return globals->server || globals->backend ? globals->server : environment("ENCLAVE_SERVER");
 }
 
+/* Who gave the name of the file hears of it by the name it was given under; what else may be wrong with it is the
+ * backend's to tell. */
+static int32_t check_key_file(const struct globals *globals, const char *key_file,
+                              struct enclave_error *err)
+{
+    if (!key_file || access(key_file, R_OK) == 0) {
+        return 0;
+    }
+    return enclave_error_set(
+        err, errno == ENOENT ? ENCLAVE_ENOTFOUND : ENCLAVE_EIO, "%s '%.200s': %s",
+        globals->key_file ? "--key-file" : "ENCLAVE_KEY_FILE", key_file, strerror(errno));
+}
+
 /* The key of the configuration is for the server that it names, and goes to no other. */
 static int32_t override_server(const struct globals *globals, const char *server,
                                struct overrides *overrides, struct enclave_error *err)
@@ -117,7 +132,8 @@ static int32_t override_server(const struct globals *globals, const char *server
                                  "both --server and --backend %s given; give one of them",
                                  globals->backend);
     }
-    r = override(overrides, "enclave.backend", SESSION_REMOTE, err);
+    r = check_key_file(globals, key_file, err);
+    r = r == 0 ? override(overrides, "enclave.backend", SESSION_REMOTE, err) : r;
     r = r == 0 ? override(overrides, "backend " SESSION_REMOTE ".base_url", server, err) : r;
     return r == 0 ? override(overrides, "backend " SESSION_REMOTE ".api_key_file",
                              key_file ? key_file : "", err)
@@ -136,7 +152,10 @@ static int32_t override_all(const struct globals *globals, bool keep, struct ove
         r = override(overrides, "enclave.backend", globals->backend, err);
     }
     if (r == 0 && !server && globals->key_file) {
-        r = override(overrides, "backend " SESSION_REMOTE ".api_key_file", globals->key_file, err);
+        r = check_key_file(globals, globals->key_file, err);
+        r = r == 0 ? override(overrides, "backend " SESSION_REMOTE ".api_key_file",
+                              globals->key_file, err)
+                   : r;
     }
     if (r == 0 && keep) {
         r = override(overrides, "enclave.on_free", "keep", err);

@@ -28,6 +28,16 @@ done
 printf '[backend http-remote]\nretry_timeout = 0\n' >"$tree/impatient.ini"
 refused 'cannot reach the server.*enclave serve' -c "$tree/impatient.ini" --server "unix:$tree/none.sock" ps
 refused 'both --server and --backend docker' --server "$server" --backend docker ps
+for verb in ps create 'exec box 1' 'run 1'; do
+    # shellcheck disable=SC2086
+    refused "--key-file '/nonexistent': No such file" --server "$server" --key-file /nonexistent $verb
+done
+refused "--key-file '/nonexistent': No such file" --key-file /nonexistent ps
+ENCLAVE_SERVER=$server ENCLAVE_KEY_FILE=/nonexistent refused "ENCLAVE_KEY_FILE '/nonexistent': No such file" ps
+run --server "$server" --key-file /nonexistent --json ps
+exits 125
+says_one_line
+field 'r["error"]["message"]' "--key-file '/nonexistent': No such file or directory"
 refused 'the URL is empty' --server '' ps
 refused 'no sandbox given.*enclave ps' exec
 refused 'no sandbox given' stop
