@@ -281,11 +281,13 @@ static void stop(struct server *server)
 {
     unsigned active = atomic_load(&server->counters.active);
 
-    log_line(ENCLAVE_LOG_INFO, "stopping; %u requests are under way", active);
+    log_line(ENCLAVE_LOG_INFO, "stopping; %u request%s under way", active,
+             active == 1 ? " is" : "s are");
     http_quiesce(server);
     if (!drain(server, server->settings.stop_timeout_ms)) {
-        log_line(ENCLAVE_LOG_WARNING, "cancelling %u requests that are under way still",
-                 atomic_load(&server->counters.active));
+        active = atomic_load(&server->counters.active);
+        log_line(ENCLAVE_LOG_WARNING, "cancelling %u request%s under way still", active,
+                 active == 1 ? " that is" : "s that are");
         executions_cancel_all(server->executions);
         connections_cancel_all(server->connections);
         (void)drain(server, -1);
@@ -374,6 +376,9 @@ static int serve(struct globals *globals, int argc, char **argv, int first)
         code = EXIT_ENCLAVE;
     }
     destroy(server, &place);
+    if (code == EXIT_OK) {
+        log_line(ENCLAVE_LOG_INFO, "stopped");
+    }
     free(server);
     signals_stop(signals);
     return code;

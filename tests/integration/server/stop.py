@@ -43,6 +43,9 @@ class Stop(unittest.TestCase):
             begun = time.monotonic()
             self.assertEqual(self.run_while_stopping(server, ["hang"], number), "cancelled")
             server.wait()
+            self.assertIn("stopping; 1 request is under way\n", server.log)
+            self.assertIn("cancelling 1 request that is under way still\n", server.log)
+            self.assertTrue(server.log.endswith(" stopped\n"), server.log)
             self.assertLess(time.monotonic() - begun, 30 * PATIENCE)
             server.stop()
 
