@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 void json_put(struct json_object **object)
@@ -107,6 +108,20 @@ const char *session_server(const struct globals *globals)
     return globals->server || globals->backend ? globals->server : environment("ENCLAVE_SERVER");
 }
 
+/* What is no URL at all is told by the name it was given under; the rest of it is the backend's to judge. */
+static int32_t check_url(const struct globals *globals, const char *server,
+                         struct enclave_error *err)
+{
+    if (strncasecmp(server, "http://", 7) == 0 || strncasecmp(server, "https://", 8) == 0 ||
+        strncmp(server, "unix:", 5) == 0) {
+        return 0;
+    }
+    return enclave_error_set(err, ENCLAVE_EINVALID,
+                             "%s '%.200s': expected http://HOST:PORT, https://HOST:PORT or "
+                             "unix:PATH",
+                             globals->server ? "--server" : "ENCLAVE_SERVER", server);
+}
+
 /* Who gave the name of the file hears of it by the name it was given under; what else may be wrong with it is the
  * backend's to tell. */
 static int32_t check_key_file(const struct globals *globals, const char *key_file,
@@ -132,7 +147,8 @@ static int32_t override_server(const struct globals *globals, const char *server
                                  "both --server and --backend %s given; give one of them",
                                  globals->backend);
     }
-    r = check_key_file(globals, key_file, err);
+    r = check_url(globals, server, err);
+    r = r == 0 ? check_key_file(globals, key_file, err) : r;
     r = r == 0 ? override(overrides, "enclave.backend", SESSION_REMOTE, err) : r;
     r = r == 0 ? override(overrides, "backend " SESSION_REMOTE ".base_url", server, err) : r;
     return r == 0 ? override(overrides, "backend " SESSION_REMOTE ".api_key_file",

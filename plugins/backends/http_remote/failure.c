@@ -76,7 +76,7 @@ static int32_t connect_error(const struct exchanger *exchanger,
                              const struct exchange_request *request, CURL *easy, const char *detail,
                              struct enclave_error *err)
 {
-    static const char hint[] = "is it running there (enclave serve)? See base_url in "
+    static const char hint[] = "is it running there (enclave serve)? See --server, or base_url in "
                                "[backend http-remote]";
     long number = 0;
     char text[TEXT_SIZE];
@@ -243,8 +243,9 @@ static int32_t unauthorized(const struct exchanger *exchanger, const char *what,
 {
     return enclave_error_set(
         err, ENCLAVE_EUNAUTHORIZED, "%s: the server at %s %s", what, place(exchanger),
-        exchanger->key_header ? "does not take the key of api_key_file"
-                              : "wants a key: set api_key_file in [backend http-remote]");
+        exchanger->key_header ? "does not take the key of --key-file, or api_key_file"
+                              : "wants a key: give --key-file, or set api_key_file in "
+                                "[backend http-remote]");
 }
 
 int32_t failure_of_content(const struct exchanger *exchanger, const char *what,

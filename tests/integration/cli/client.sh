@@ -26,7 +26,7 @@ for arguments in create ps stats 'exec box 1' 'info box' 'tools box' 'stop box' 
     refused "${arguments%% *} needs a server: .*enclave serve.*--server.*http-remote" $arguments
 done
 printf '[backend http-remote]\nretry_timeout = 0\n' >"$tree/impatient.ini"
-refused 'cannot reach the server.*enclave serve' -c "$tree/impatient.ini" --server "unix:$tree/none.sock" ps
+refused 'cannot reach the server.*enclave serve.*--server, or base_url' -c "$tree/impatient.ini" --server "unix:$tree/none.sock" ps
 refused 'both --server and --backend docker' --server "$server" --backend docker ps
 for verb in ps create 'exec box 1' 'run 1'; do
     # shellcheck disable=SC2086
@@ -38,6 +38,9 @@ run --server "$server" --key-file /nonexistent --json ps
 exits 125
 says_one_line
 field 'r["error"]["message"]' "--key-file '/nonexistent': No such file or directory"
+refused "--server 'garbage': expected http://HOST:PORT.* or unix:PATH" --server garbage ps
+refused "--server 'garbage': expected" --server garbage create
+ENCLAVE_SERVER=garbage refused "ENCLAVE_SERVER 'garbage': expected" ps
 refused 'the URL is empty' --server '' ps
 refused 'no sandbox given.*enclave ps' exec
 refused 'no sandbox given' stop
@@ -119,7 +122,7 @@ exits 0
 prints ''
 run --server "$server" ps # without its key: that of the configuration is not for a server named otherwise
 exits 125
-says 'wants a key'
+says 'wants a key: give --key-file'
 ENCLAVE_SERVER=$server ENCLAVE_KEY_FILE=$tree/ann run ps -q
 check 'the environment names the server' grep -qx abc1 "$tree/out"
 
