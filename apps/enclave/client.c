@@ -45,6 +45,13 @@ static int32_t set_refusal(const struct globals *globals, const char *verb,
                                  "'enclave plugins' tells why",
                                  verb);
     }
+    if (globals->backend && session_server_of_environment()) {
+        return enclave_error_set(err, ENCLAVE_ENOTSUP,
+                                 "%s needs a server, and --backend %s, which is of this machine, "
+                                 "wins over ENCLAVE_SERVER: leave it out (create --type says what "
+                                 "a server's sandbox is made of)",
+                                 verb, globals->backend);
+    }
     return enclave_error_set(
         err, ENCLAVE_ENOTSUP,
         "%s needs a server: sandboxes of a local backend end with the command that made them; "

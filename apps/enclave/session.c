@@ -103,9 +103,14 @@ static const char *environment(const char *name)
     return value && value[0] != '\0' ? value : NULL;
 }
 
+const char *session_server_of_environment(void)
+{
+    return environment("ENCLAVE_SERVER");
+}
+
 const char *session_server(const struct globals *globals)
 {
-    return globals->server || globals->backend ? globals->server : environment("ENCLAVE_SERVER");
+    return globals->server || globals->backend ? globals->server : session_server_of_environment();
 }
 
 /* What is no URL at all is told by the name it was given under; the rest of it is the backend's to judge. */
@@ -144,7 +149,8 @@ static int32_t override_server(const struct globals *globals, const char *server
 
     if (globals->backend && strcmp(globals->backend, SESSION_REMOTE) != 0) {
         return enclave_error_set(err, ENCLAVE_EINVALID,
-                                 "both --server and --backend %s given; give one of them",
+                                 "both --server and --backend %s given; give one of them (what a "
+                                 "server's sandbox is made of says create --type)",
                                  globals->backend);
     }
     r = check_url(globals, server, err);

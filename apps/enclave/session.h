@@ -30,6 +30,8 @@ int session_fail(const struct globals *globals, const struct enclave_error *err,
 
 /* The URL of --server, or of $ENCLAVE_SERVER when neither it nor --backend is given; else NULL. */
 const char *session_server(const struct globals *globals);
+/* $ENCLAVE_SERVER, whatever else is given; NULL: unset, or empty. */
+const char *session_server_of_environment(void);
 
 /* A question that is answered with JSON, such as enclave_manager_get_config(). */
 typedef int32_t (*session_question)(struct enclave_manager *, char **, struct enclave_error *);

@@ -41,6 +41,10 @@ field 'r["error"]["message"]' "--key-file '/nonexistent': No such file or direct
 refused "--server 'garbage': expected http://HOST:PORT.* or unix:PATH" --server garbage ps
 refused "--server 'garbage': expected" --server garbage create
 ENCLAVE_SERVER=garbage refused "ENCLAVE_SERVER 'garbage': expected" ps
+for verb in create ps; do
+    ENCLAVE_SERVER=$server refused "$verb needs a server.*--backend bubblewrap.*leave it out.*create --type" $verb -b bubblewrap
+done
+refused 'both --server and --backend bubblewrap.*create --type' --server "$server" -b bubblewrap create
 refused 'the URL is empty' --server '' ps
 refused 'no sandbox given.*enclave ps' exec
 refused 'no sandbox given' stop
