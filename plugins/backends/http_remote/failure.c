@@ -248,6 +248,25 @@ static int32_t unauthorized(const struct exchanger *exchanger, const char *what,
                                 "[backend http-remote]");
 }
 
+/* What servers, and those of the reference system, say of a path that they do not have; of a sandbox they say more. */
+static int is_no_route(json_object *error, long status)
+{
+    const char *detail = json_text(error, "detail");
+
+    return status == 404 && !json_text(error, "message") &&
+           (!detail || strcmp(detail, "Not Found") == 0);
+}
+
+static int32_t no_route(const struct exchanger *exchanger, const struct exchange_request *request,
+                        struct enclave_error *err)
+{
+    return enclave_error_set(err, ENCLAVE_ENOTFOUND,
+                             "%s: what answers at %s has no '%.*s' there; is it the address of one "
+                             "of Enclave's servers?",
+                             request->what, place(exchanger), (int)strcspn(request->path, "?"),
+                             request->path);
+}
+
 int32_t failure_of_content(const struct exchanger *exchanger, const char *what,
                            const char *expected, struct enclave_error *err)
 {
@@ -280,7 +299,9 @@ int32_t failure_of_answer(const struct exchanger *exchanger, const struct exchan
     if (json_parse(answer->body.data ? answer->body.data : "", answer->body.length, &error) < 0) {
         error = NULL;
     }
-    r = failure_of_json(request->what, error, answer->status, err);
+    r = is_no_route(error, answer->status)
+            ? no_route(exchanger, request, err)
+            : failure_of_json(request->what, error, answer->status, err);
     json_object_put(error);
     return r;
 }

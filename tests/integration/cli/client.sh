@@ -438,6 +438,7 @@ run --server "$hostile" exec --json box '{"cause": "exited", "exit_code": 1, "ou
 check 'nor a result' is_harmless "$tree/out"
 field 'ascii(r["output"] + r["error"])' "'\\x9b1m\\u2029\\xe4\\u2067'"
 check 'and the rest is as it is' grep -q ä "$tree/out"
+refused "what answers at $hostile/foo has no '/sandboxes' there" --server "$hostile/foo" ps
 run --server "$hostile" cp box:unknown . --json
 exits 125
 says '31mno \[31m'

@@ -96,6 +96,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(archive('good')[:700], 'application/x-tar')
             else:
                 self.answer(archive(name), 'application/x-tar')
+        elif url.path == '/foo/sandboxes':
+            self.answer(b'{"detail": "Not Found"}', status=404)
         else:
             self.answer(rb'{"detail": "\u009b31mno\u001b[31m\u202e", "code": "notfound"}', status=404)
 

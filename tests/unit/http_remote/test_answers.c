@@ -196,6 +196,19 @@ static void test_foreign_errors(void **state)
                ENCLAVE_EBACKEND, "status 500");
 }
 
+/* A server that is asked where it has nothing: the address is wrong, and is told. */
+static void test_no_route(void **state)
+{
+    static const char *const bodies[] = {"{\"detail\":\"Not Found\",\"code\":\"notfound\"}",
+                                         "{\"detail\":\"Not Found\"}", "<h1>Not Found</h1>"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        check_list((struct script){.status = 404, .body = bodies[i], .foreign = 1}, "",
+                   ENCLAVE_ENOTFOUND, "has no '/sandboxes' there");
+    }
+}
+
 static void test_unauthorized(void **state)
 {
     (void)state;
@@ -307,17 +320,12 @@ static void test_probe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_huge),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_hang),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_foreign_errors),
-        cmocka_unit_test(test_unauthorized),
-        cmocka_unit_test(test_redirect),
-        cmocka_unit_test(test_key_not_in_the_open),
+        cmocka_unit_test(test_good),     cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_deep),     cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_cut),      cmocka_unit_test(test_hang),
+        cmocka_unit_test(test_errors),   cmocka_unit_test(test_foreign_errors),
+        cmocka_unit_test(test_no_route), cmocka_unit_test(test_unauthorized),
+        cmocka_unit_test(test_redirect), cmocka_unit_test(test_key_not_in_the_open),
         cmocka_unit_test(test_probe),
     };
 
