@@ -106,6 +106,27 @@ void connections_limit(struct connection *connection, int64_t ms)
     atomic_store(&connection->deadline_ms, ms > 0 ? clock_ms() + ms : 0);
 }
 
+void connections_limit_answer(const struct server *server, struct connection *connection)
+{
+    int64_t ms = server->settings.write_timeout_ms, stop_ms = server->settings.stop_timeout_ms;
+
+    connections_limit(connection, atomic_load(&server->stopping) && stop_ms < ms ? stop_ms : ms);
+}
+
+void connections_hurry(struct connections *connections, int64_t ms)
+{
+    int64_t latest = clock_ms() + ms;
+
+    pthread_mutex_lock(&connections->lock);
+    for (int fd = 0; fd <= connections->highest; fd++) {
+        struct connection *connection = connections->by_fd[fd];
+        if (connection && atomic_load(&connection->deadline_ms) > latest) {
+            atomic_store(&connection->deadline_ms, latest);
+        }
+    }
+    pthread_mutex_unlock(&connections->lock);
+}
+
 int connections_fd(struct connections *connections)
 {
     return connections->epoll_fd;

@@ -43,6 +43,9 @@ unsigned connections_count(struct connections *connections);
 /* From now on it may take so long; 0: as long as it likes. */
 void connections_limit(struct connection *connection, int64_t ms);
 
+/* For its answer, or a piece of it: write_timeout, and when the server is being stopped no more than stop_timeout. */
+void connections_limit_answer(const struct server *server, struct connection *connection);
+
 void connections_watch(struct connections *connections, struct connection *connection,
                        void (*gone)(struct request *request));
 void connections_unwatch(struct connections *connections, struct connection *connection);
@@ -53,6 +56,9 @@ void connections_see_gone(struct connections *connections);
 
 /* Close those past their deadlines, and see to it that an end of the other side's is seen; how many were past. */
 unsigned connections_expire(struct connections *connections);
+
+/* None that has a deadline has more than so long. */
+void connections_hurry(struct connections *connections, int64_t ms);
 
 /* As if every client that is waited for had gone away. */
 void connections_cancel_all(struct connections *connections);

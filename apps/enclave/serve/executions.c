@@ -107,9 +107,18 @@ static void on_closed(void *ctx)
     drop(ctx);
 }
 
+/* Not for a client that has gone: its outflow ends with the connection, whose lock is held then. */
+static void cancel_by_wish(struct execution *execution)
+{
+    cancel(execution);
+    if (execution->outflow) {
+        outflow_cut(execution->outflow);
+    }
+}
+
 static void cancel_value(void *value)
 {
-    cancel(value);
+    cancel_by_wish(value);
 }
 
 bool executions_cancel(struct executions *executions, const char *key, const char *execution_id)
@@ -124,7 +133,7 @@ void executions_cancel_all(struct executions *executions)
 {
     pthread_mutex_lock(&executions->lock);
     for (struct execution *execution = executions->first; execution; execution = execution->next) {
-        cancel(execution);
+        cancel_by_wish(execution);
     }
     pthread_mutex_unlock(&executions->lock);
 }

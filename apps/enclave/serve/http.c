@@ -41,9 +41,13 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 {
     struct server *server = cls;
 
+    reactor_happened();
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*context) {
             connections_close(server->connections, *context);
+        }
+        if (reactor_here()) { /* not at the end; at its limit the library accepts the next in its next pass only */
+            reactor_wake(reactor_here());
         }
         return;
     }
@@ -274,7 +278,7 @@ static enum MHD_Result send_answer(struct request *request)
         request->misframed) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
-    connections_limit(request->connection, request->server->settings.write_timeout_ms);
+    connections_limit_answer(request->server, request->connection);
     r = MHD_queue_response(request->mhd, request->status, response);
     MHD_destroy_response(response);
     return r;
@@ -361,6 +365,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     struct request *request = connection ? &connection->request : NULL;
 
     (void)url;
+    reactor_happened();
     if (!connection) {
         return MHD_NO;
     }

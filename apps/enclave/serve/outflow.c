@@ -7,6 +7,7 @@
 
 #include "answer.h"
 #include "connections.h"
+#include "reactor.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct outflow {
     char *data;
     size_t begin, length, capacity;
     size_t taken; /* since the deadline began */
-    bool begun, idle /* the connection waits */, ended, broken, shut;
+    bool begun, idle /* the connection waits */, ended, broken, shut, cut;
 };
 
 struct outflow *outflow_new(struct request *request, const char *type,
@@ -69,8 +70,7 @@ static void renew(struct outflow *outflow, size_t n)
     outflow->taken += n;
     if (outflow->taken >= RENEWAL) {
         outflow->taken = 0;
-        connections_limit(outflow->request->connection,
-                          outflow->request->server->settings.write_timeout_ms);
+        connections_limit_answer(outflow->request->server, outflow->request->connection);
     }
 }
 
@@ -83,6 +83,7 @@ static ssize_t read_bytes(void *ctx, uint64_t position, char *to, size_t max)
     ssize_t result;
 
     (void)position;
+    reactor_happened();
     pthread_mutex_lock(&outflow->lock);
     n = outflow->length < max ? outflow->length : max;
     result = (ssize_t)n;
@@ -172,10 +173,12 @@ bool outflow_write(struct outflow *outflow, const void *data, size_t length, boo
     bool kept;
 
     pthread_mutex_lock(&outflow->lock);
-    while (wait && !outflow->shut && outflow->length > 0 && outflow->length + length > FULL) {
+    while (wait && !outflow->shut && !outflow->cut && outflow->length > 0 &&
+           outflow->length + length > FULL) {
         (void)pthread_cond_wait(&outflow->room, &outflow->lock);
     }
-    kept = !outflow->shut && !outflow->ended && make_room(outflow, length);
+    kept =
+        !outflow->shut && !outflow->ended && !(wait && outflow->cut) && make_room(outflow, length);
     if (kept) {
         memcpy(outflow->data + outflow->length, data, length);
         outflow->length += length;
@@ -183,6 +186,14 @@ bool outflow_write(struct outflow *outflow, const void *data, size_t length, boo
     }
     pthread_mutex_unlock(&outflow->lock);
     return kept;
+}
+
+void outflow_cut(struct outflow *outflow)
+{
+    pthread_mutex_lock(&outflow->lock);
+    outflow->cut = true;
+    (void)pthread_cond_broadcast(&outflow->room);
+    pthread_mutex_unlock(&outflow->lock);
 }
 
 bool outflow_begun(struct outflow *outflow)

@@ -21,6 +21,9 @@ struct outflow *outflow_new(struct request *request, const char *type,
                             void (*gone)(struct request *request), void (*closed)(void *ctx),
                             void *ctx);
 
+/* Whoever waits for room does not any more: what it had, and what else is written with `wait`, is not kept. Takes the lock. */
+void outflow_cut(struct outflow *outflow);
+
 /* Begins the answer when it has not begun. With `wait` it waits for room, else it makes some. False: the client is gone, or
  * there is no memory. [any-thread] */
 bool outflow_write(struct outflow *outflow, const void *data, size_t length, bool wait);

@@ -11,6 +11,8 @@
  */
 #include "reactor.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -24,6 +26,13 @@
 
 /* Threads that carry out requests beside the one that leads; when all do, requests go to threads of the manager's. */
 enum { THREADS = 8, STACK = 512 * 1024 };
+
+/*
+ * Passes of the library with its lock, when it always has more. It says so without end of a TLS handshake of which a few
+ * bytes have come, and of connections that it cannot accept for want of descriptors: so when nothing has happened in
+ * IDLE_ROUNDS in which there was always more, the thread that leads waits NAP_MS before each of the next, which are short.
+ */
+enum { PASSES = 16, PASSES_AT_END = 4, IDLE_ROUNDS = 8, NAP_MS = 1, AT_ONCE_US = 100 };
 
 struct reactor {
     struct MHD_Daemon *daemon;
@@ -49,11 +58,17 @@ static _Thread_local struct {
     struct reactor *serves;   /* it sees to what is resumed there */
     struct reactor *works_in; /* it is one of the threads of */
     bool leads, owes;         /* work */
+    bool happened;            /* the library has called */
 } self;
 
 struct reactor *reactor_here(void)
 {
     return self.serves;
+}
+
+void reactor_happened(void)
+{
+    self.happened = true;
 }
 
 /* ---------------------------------------------------------------------------------- the library */
@@ -74,23 +89,20 @@ static bool has_more(struct reactor *reactor)
     return MHD_get_timeout(reactor->daemon, &ms) == MHD_YES && ms == 0;
 }
 
-/* With its lock. A thread that owes work leaves the rest to others. */
-static void run_library(struct reactor *reactor)
+/* With its lock. True: it has more still; a thread that owes work leaves that to others. */
+static bool run_library(struct reactor *reactor, int passes)
 {
     struct reactor *before = self.serves;
     bool more = !atomic_load(&reactor->stopping);
 
     self.serves = reactor;
-    while (more) {
+    for (; more && passes > 0; passes = self.owes ? 0 : passes - 1) {
         atomic_store(&reactor->more, false);
         (void)MHD_run(reactor->daemon);
         more = has_more(reactor);
-        if (more && self.owes) {
-            atomic_store(&reactor->more, true);
-            break;
-        }
     }
     self.serves = before;
+    return more;
 }
 
 void reactor_wake(struct reactor *reactor)
@@ -101,15 +113,20 @@ void reactor_wake(struct reactor *reactor)
     }
 }
 
-/* Serves what was resumed, unless another does, or this thread owes work: then others are told. */
+/* Serves what was resumed, unless another does. What is left then, or when this thread owes work, others are told of. */
 static void look_again(struct reactor *reactor)
 {
-    while (atomic_load(&reactor->more) && !self.owes && !atomic_load(&reactor->stopping) &&
+    bool left = false;
+
+    while (atomic_load(&reactor->more) && !left && !self.owes && !atomic_load(&reactor->stopping) &&
            pthread_mutex_trylock(&reactor->library) == 0) {
-        run_library(reactor);
+        left = run_library(reactor, PASSES_AT_END);
         pthread_mutex_unlock(&reactor->library);
     }
-    if (self.owes && !self.leads && atomic_load(&reactor->more)) {
+    if (left) {
+        atomic_store(&reactor->more, true);
+    }
+    if (!self.leads && (left || self.owes) && atomic_load(&reactor->more)) {
         ring(reactor);
     }
 }
@@ -147,29 +164,60 @@ static void leave_lead(struct reactor *reactor)
     }
 }
 
-static void wait_for_sockets(struct reactor *reactor)
+/* Returns for how long, in microseconds. */
+static int64_t wait_for_sockets(struct reactor *reactor)
 {
     struct pollfd fds[] = {{.fd = reactor->epoll_fd, .events = POLLIN},
                            {.fd = reactor->bell_fd, .events = POLLIN}};
+    int64_t begun_us = clock_us();
     uint64_t times;
 
     if (poll(fds, 2, -1) > 0 && fds[1].revents) {
         (void)!read(reactor->bell_fd, &times, sizeof times);
     }
+    return clock_us() - begun_us;
+}
+
+static void nap(struct reactor *reactor)
+{
+    struct pollfd bell = {.fd = reactor->bell_fd, .events = POLLIN};
+
+    (void)poll(&bell, 1, NAP_MS);
+}
+
+/* One round. True: there was no more when it ended. */
+static bool serve_once(struct reactor *reactor, int passes)
+{
+    bool more;
+
+    self.happened = false;
+    pthread_mutex_lock(&reactor->library);
+    more = run_library(reactor, passes);
+    pthread_mutex_unlock(&reactor->library);
+    if (more && self.owes) {
+        atomic_store(&reactor->more, true); /* for who leads next */
+    }
+    look_again(reactor);
+    return !more;
 }
 
 /* Until there is work to do. The library first: the one that led before may have left something. */
 static void lead(struct reactor *reactor)
 {
+    int idle = 0;
+
     for (;;) {
-        pthread_mutex_lock(&reactor->library);
-        run_library(reactor);
-        pthread_mutex_unlock(&reactor->library);
-        look_again(reactor);
+        bool done = serve_once(reactor, idle < IDLE_ROUNDS ? PASSES : PASSES_AT_END);
         if (self.owes || atomic_load(&reactor->stopping)) {
             break;
         }
-        wait_for_sockets(reactor);
+        idle = self.happened ? 0 : idle + 1;
+        if (idle >= IDLE_ROUNDS) {
+            nap(reactor);
+        }
+        if (done && !atomic_load(&reactor->more) && wait_for_sockets(reactor) >= AT_ONCE_US) {
+            idle = 0;
+        }
     }
 }
 

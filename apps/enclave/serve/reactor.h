@@ -26,6 +26,9 @@ int32_t reactor_start(struct MHD_Daemon *daemon, void (*work)(void *ctx), void *
 /* The one that runs the library in this thread. For what the library calls. */
 struct reactor *reactor_here(void);
 
+/* For what the library calls: it gets on. Without that it is not run as often as it asks for. */
+void reactor_happened(void);
+
 /* For what the library calls: true when this thread is free for something long. Then it has to do it: `work` is called when
  * the library has returned. */
 bool reactor_lend(struct reactor *reactor);

@@ -290,6 +290,7 @@ static void stop(struct server *server)
                  active == 1 ? " that is" : "s that are");
         executions_cancel_all(server->executions);
         connections_cancel_all(server->connections);
+        connections_hurry(server->connections, server->settings.stop_timeout_ms);
         (void)drain(server, -1);
     }
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """abuse.py: requests that no honest client sends. Each gets its status, and none reaches a sandbox."""
 import concurrent.futures
+import os
 import socket
 import time
 
@@ -187,6 +188,26 @@ class Abuse(Case):
             for connection in held:
                 connection.close()
         self.assertTrue(self.server.until(lambda: self.get(b"/health") == 200))
+
+
+class Limit(Case):
+    options = {"server": "max_connections = 8\nheader_timeout = 600"}
+    MORE = 64  # that are taken to be told so
+
+    def sockets(self):
+        folder = "/proc/%d/fd" % self.server.process.pid
+        return sum(os.readlink(os.path.join(folder, fd)).startswith("socket:") for fd in os.listdir(folder))
+
+    def test_a_place_that_becomes_free(self):
+        before = self.sockets()
+        held = [self.server.socket() for _ in range(8 + self.MORE)]
+        self.assertTrue(self.server.until(lambda: self.sockets() == before + len(held)))
+        with self.server.socket() as connection:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            held.pop().close()
+            self.assertTrue(connection.recv(4096).startswith(b"HTTP/1.1 503"))
+        for other in held:
+            other.close()
 
 
 class Waiting(Case):

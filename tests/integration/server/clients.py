@@ -29,9 +29,9 @@ class Vanishing(Case):
         connection.sendall(head(method, path, len(body)) + headers + b"\r\n" + body)
         return connection
 
-    def execute(self, argv, headers=b""):
-        body = json.dumps({"sandbox_id": self.id, "tool_name": "run", "parameters": {"argv": argv, "timeout": 0}})
-        return self.send("POST", "/sandbox/tool/execute", body.encode(), headers)
+    def execute(self, argv, headers=b"", **more):
+        body = dict({"sandbox_id": self.id, "tool_name": "run", "parameters": {"argv": argv, "timeout": 0}}, **more)
+        return self.send("POST", "/sandbox/tool/execute", json.dumps(body).encode(), headers)
 
     def causes(self):
         return self.server.stats()["executions_by_tool"].get("run", {})
@@ -72,6 +72,15 @@ class Vanishing(Case):
         before = self.server.rss()
         time.sleep(1)
         self.assertLess(self.server.rss() - before, 32 << 20)
+        connection.close()
+        self.assert_quiet()
+
+    def test_one_that_does_not_read_its_stream_can_be_cancelled(self):
+        connection = self.execute(["flood", "100000000000"], b"Accept: application/x-ndjson\r\n", execution_id="unread")
+        self.assertIn(b"200 OK", connection.recv(4096))
+        time.sleep(1)  # so that it is held back
+        self.assertEqual(self.server.request("POST", "/execution/unread/cancel").status, 200)
+        self.assertTrue(self.server.until(lambda: self.server.stats()["submitted"]["running"] == 0, 30))
         connection.close()
         self.assert_quiet()
 

@@ -349,6 +349,24 @@ class Tls(unittest.TestCase):
             server.stop()
             files.remove()
 
+    def test_a_piece_of_a_hello_holds_up_nobody(self):
+        files = Files()
+        server = Server(server="tls_cert = %s\ntls_key = %s\nheader_timeout = 600" % (files.cert, files.key))
+        pieces = [server.socket() for _ in range(3)]
+        try:
+            for connection in pieces:
+                connection.sendall(b"\x16\x03\x01")
+            server.tls = ssl.create_default_context(cafile=files.cert)
+            id = server.create()
+            for _ in range(20):
+                self.assertEqual(server.execute(id, ["now", "out", "x"]).json["output"], "x")
+        finally:
+            server.tls = None
+            server.stop()  # while they are there
+            for connection in pieces:
+                connection.close()
+            files.remove()
+
 
 class Unix(unittest.TestCase):
     def test_a_socket_of_ones_own(self):
