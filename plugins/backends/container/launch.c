@@ -324,7 +324,7 @@ static void undo(struct launch *launch, int32_t reason)
     if (!launch->made) {
         return;
     }
-    left = container_remove(&api, sandbox->name, NULL) != 0;
+    left = container_remove(&api, sandbox_container(sandbox), NULL) != 0;
     if (left || launch->uncertain) {
         reconcile_bury(&sandbox->backend->reconcile, sandbox->name, launch->uncertain);
     }

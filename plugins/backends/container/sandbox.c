@@ -140,6 +140,12 @@ void sandbox_assign_name(struct sandbox *sandbox)
     (void)!getrandom(&random, 6, 0);
     (void)snprintf(sandbox->name, sizeof sandbox->name, "enclave-%s-%012" PRIx64, sandbox->id,
                    random);
+    *sandbox->container_id = '\0';
+}
+
+const char *sandbox_container(const struct sandbox *sandbox)
+{
+    return *sandbox->container_id ? sandbox->container_id : sandbox->name;
 }
 
 static int valid_id(const char *id)
@@ -297,17 +303,17 @@ int32_t sandbox_create(struct backend *backend, const struct enclave_sandbox_spe
  * four times a second, and removes it in a tenth of that. */
 static int32_t end_container(struct sandbox *sandbox, int remove, struct enclave_error *err)
 {
+    const char *container = sandbox_container(sandbox);
     struct container_api soon = {sandbox->backend->engine, GONE_TIMEOUT_MS};
     struct container_api late = {sandbox->backend->engine, REMOVE_TIMEOUT_MS};
 
     if (remove && (sandbox->podman || !sandbox->config.remove_on_exit)) {
-        return container_remove(&late, sandbox->name, err);
+        return container_remove(&late, container, err);
     }
-    if (container_wait(&soon, sandbox->name, remove, NULL) == 0) {
+    if (container_wait(&soon, container, remove, NULL) == 0) {
         return 0;
     }
-    return remove ? container_remove(&late, sandbox->name, err)
-                  : container_kill(&late, sandbox->name, err);
+    return remove ? container_remove(&late, container, err) : container_kill(&late, container, err);
 }
 
 static int is_stopped(struct sandbox *sandbox)

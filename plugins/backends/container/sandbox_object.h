@@ -51,8 +51,12 @@ struct sandbox *sandbox_alloc(struct backend *backend, const char *id);
 /* The stream has ended. Accepts NULL. */
 void sandbox_free(struct sandbox *sandbox);
 
-/* A new name for its container. The random part keeps names apart across managers, and across lives
+/* A new name for its container, which is not made yet. The random part keeps names apart across managers, and across lives
  * of one id. */
 void sandbox_assign_name(struct sandbox *sandbox);
+
+/* By which the engine is asked for the container: its id, once it is known. An engine that was killed in the middle of a
+ * removal keeps a container whose name is nobody's any more, and would say of the name that there is none. */
+const char *sandbox_container(const struct sandbox *sandbox);
 
 #endif
