@@ -116,15 +116,12 @@ static void put_hex(char *to, uint64_t number)
 static void take_id(struct request *request)
 {
     static atomic_ullong last;
-    static uint64_t start;
+    uint64_t start = (uint64_t)request->server->started_us << 20;
     const char *given = MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, "X-Request-Id");
 
     if (given && is_word(given, REQUEST_ID_SIZE - 1)) {
         (void)snprintf(request->id, sizeof request->id, "%s", given);
         return;
-    }
-    if (start == 0) {
-        start = (uint64_t)request->server->started_us << 20;
     }
     put_hex(request->id, start + atomic_fetch_add(&last, 1));
 }
