@@ -76,9 +76,9 @@ static json_object *make_state(struct enclave_manager *manager, struct sandbox *
     json_object *state = json_object_new_object();
     if (json_set_int(state, "version", STATE_VERSION) < 0 ||
         json_set_int(state, "created_us", sandbox->created_us) < 0 ||
-        json_set(state, "config", json_parse_own(sandbox->config_text)) < 0 ||
+        json_set(state, "config", json_quote_own(sandbox->config_text)) < 0 ||
         json_set(state, "unenforced", json_object_new_uint64(sandbox->unenforced)) < 0 ||
-        json_set(state, "metadata", json_parse_own(sandbox->metadata)) < 0 ||
+        json_set(state, "metadata", json_quote_own(sandbox->metadata)) < 0 ||
         (sandbox->owner && json_set_string(state, "owner", sandbox->owner) < 0) ||
         set_request(state, sandbox->request) < 0 || set_kept(state, manager, sandbox) < 0) {
         json_object_put(state);

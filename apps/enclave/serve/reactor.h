@@ -3,7 +3,8 @@
  *
  * The library has no threads of its own. One of the reactor's waits (it leads); the library is run by one thread at a time,
  * whichever has something for it. So a thread that has made an answer sends it as well, and one that has read a request may
- * carry it out, after another has taken the lead: each wake of a thread that is saved is a tenth of a short call's time.
+ * carry it out: it leaves the sockets to those that stand by, which are woken only when one of them has something. Each wake
+ * of a thread that is saved is a tenth of a short call's time.
  *
  * Owns: its threads, the daemon from the start on. Does not own: what the library calls (http.h).
  *

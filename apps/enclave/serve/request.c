@@ -25,7 +25,6 @@ void request_watch(struct request *request, void (*gone)(struct request *request
 void request_resume(struct request *request)
 {
     struct MHD_Connection *mhd = request->mhd;
-
     struct reactor *reactor = request->connection->reactor;
 
     connections_unwatch(request->server->connections, request->connection);
